@@ -1,0 +1,43 @@
+"""What changed in a watched execution, as lines for a log or a pipe. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from orchestrator.cli.stage_view import attempt_note, elapsed
+from orchestrator.cli.watched import Watched
+from orchestrator.cli.wording import instant
+
+
+def changes(before: Watched | None, after: Watched) -> Iterator[str]:
+    """A line for each stage, and for the execution, that has another status, worker, attempt or tenth of progress."""
+    known = {stage["stageId"]: stage for stage in _stages(before)} if before else {}
+    for stage in _stages(after):
+        if stage.get("status") != "pending" and _mark(stage) != _mark(known.get(stage["stageId"], {})):
+            yield _stage_line(stage, after.messages.get(stage["stageId"], ""))
+    status = after.document.get("status")
+    if before is None or before.document.get("status") != status:
+        yield f"execution: {status}"
+
+
+def _stages(watched: Watched) -> Iterator[dict[str, Any]]:
+    return (stage for stage in watched.document.get("stages") or [] if "stageId" in stage)
+
+
+def _mark(stage: Mapping[str, Any]) -> tuple[Any, ...]:
+    progress = stage.get("progress")
+    tenth = int(progress // 10) if isinstance(progress, int | float) and stage.get("status") == "running" else None
+    return stage.get("status"), stage.get("attempt"), stage.get("workerId"), tenth
+
+
+def _stage_line(stage: Mapping[str, Any], message: str) -> str:
+    line = f"{stage.get('name') or stage['stageId']}: {stage.get('status')}{attempt_note(stage)}"
+    if stage.get("workerId"):
+        line += f" at {stage['workerId']}"
+    if stage.get("status") == "running" and stage.get("progress"):
+        line += f", {stage['progress']:.0f} %" + (f": {message}" if message else "")
+    if (finished := instant(stage.get("finishedAt"))) and stage.get("startedAt"):
+        line += f", took {elapsed(stage, finished)}"
+    error = stage.get("error")
+    if isinstance(error, Mapping) and error.get("message"):
+        line += f": {error['message']}"
+    return line

@@ -1,0 +1,119 @@
+"""`baton run`: submit an execution, watch it, and hand over its result."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+
+import click
+import orjson
+from rich.text import Text
+
+from orchestrator.cli.execution_view import ending_view
+from orchestrator.cli.failures import exit_unless_completed
+from orchestrator.cli.printable import plain
+from orchestrator.cli.remote import Remote, client_options
+from orchestrator.cli.run_input import Input, InputFile, InputObject, Priority
+from orchestrator.cli.watch import watch
+from orchestrator.cli.wording import when
+from orchestrator.client import BatonClient, Document
+
+Submit = Callable[[BatonClient], Awaitable[Document]]
+
+
+def output_file(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Refuses a place that cannot take the result before anything is executed for it."""
+    if value is not None and not value.absolute().parent.is_dir():
+        raise click.BadParameter(f"the folder {value.parent} does not exist", ctx, param)
+    return value
+
+
+@click.command()
+@click.argument("template")
+@click.option("--input", "input_option", type=InputObject(), help="The input, a JSON object.")
+@click.option(
+    "--input-file",
+    type=InputFile(),
+    help="A file with the input. A .json file is the input object itself; any other file has to be UTF-8 text and "
+    'becomes {"text": <its content>, "title": <its first Markdown heading, or its name without the suffix>}.',
+)
+@click.option("--template-version", metavar="N", type=click.IntRange(min=1), help="Its version.  [default: the latest]")
+@click.option(
+    "--priority",
+    metavar="low|normal|high|critical|0..100",
+    type=Priority(),
+    help="How urgent it is.  [default: normal]",
+)
+@click.option("--idempotency-key", help="Makes it harmless to send the same request again: it is executed once.")
+@click.option("--watch/--no-watch", "watching", default=True, show_default=True, help="Wait for the end of it.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=output_file,
+    help="Write the result into this file, as JSON.",
+)
+@client_options
+def run(
+    remote: Remote,
+    template: str,
+    input_option: Input | None,
+    input_file: Input | None,
+    template_version: int | None,
+    priority: str | int | None,
+    idempotency_key: str | None,
+    watching: bool,
+    output: Path | None,
+) -> None:
+    """Execute a template and watch it.
+
+    Ctrl-C stops the watching, not the execution.
+    """
+    if input_option is not None and input_file is not None:
+        raise click.UsageError("--input and --input-file exclude each other")
+    if output is not None and not watching:
+        raise click.UsageError("--output needs the result, and --no-watch does not wait for it")
+
+    async def submit(client: BatonClient) -> Document:
+        return await client.execute(
+            template,
+            input_option if input_option is not None else input_file,
+            version=template_version,
+            priority=priority,
+            idempotency_key=idempotency_key,
+        )
+
+    if watching:
+        _run_to_end(remote, submit, output)
+    else:
+        remote.terminal.show(remote.call(submit), acceptance_line)
+
+
+def acceptance_line(accepted: Document, now: datetime) -> Text:
+    """The id to ask for, and as much of place and time as the server could derive."""
+    line = f"Execution {accepted.get('executionId')} is {accepted.get('status', 'queued')}"
+    if accepted.get("queuePosition") is not None:
+        line += f" at position {accepted['queuePosition']}"
+    if accepted.get("estimatedCompletionAt") is not None:
+        line += f", to be completed {when(accepted['estimatedCompletionAt'], now)}"
+    return plain(line + ".")
+
+
+def _run_to_end(remote: Remote, submit: Submit, output: Path | None) -> None:
+    terminal = remote.terminal
+
+    async def submit_and_watch(client: BatonClient) -> Document:
+        accepted = await submit(client)
+        terminal.beside.print(acceptance_line(accepted, terminal.clock.now()))
+        return await watch(client, accepted["executionId"], terminal)
+
+    document = remote.call(submit_and_watch)
+    terminal.show(document, ending_view)
+    exit_unless_completed(document)
+    if output is not None:
+        _write_result(document, output)
+
+
+def _write_result(document: Document, output: Path) -> None:
+    try:
+        output.write_bytes(orjson.dumps(document.get("result"), option=orjson.OPT_INDENT_2))
+    except OSError as error:
+        raise click.UsageError(f"cannot write {output}: {error.strerror}") from error

@@ -1,0 +1,56 @@
+"""Watching an execution to its end: by its event stream, and by asking again where the stream cannot be had."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from orchestrator.cli.progress_view import ProgressView, log_line, progress_view
+from orchestrator.cli.terminal import Terminal
+from orchestrator.cli.watched import Watched
+from orchestrator.client import BatonClient, Document, StreamUnavailable
+from orchestrator.event_stream import Event
+
+
+async def watch(client: BatonClient, execution_id: str, terminal: Terminal) -> Document:
+    """The terminal document of an execution, whose progress is shown meanwhile.
+
+    Ctrl-C ends the watching and says that the execution goes on.
+    """
+    watched = Watched.of(await client.execution(execution_id))
+    try:
+        with progress_view(terminal) as view:
+            view.show(watched)
+            if watched.final:
+                return watched.document
+            async with aclosing(_followed(client, execution_id)) as events:
+                async for event in events:
+                    watched = _shown(view, watched, event)
+                    if watched.final:
+                        return watched.document
+    except asyncio.CancelledError:
+        terminal.note(
+            f"Stopped watching; execution {execution_id} goes on. "
+            f"`baton status {execution_id} --watch` watches it again, `baton cancel {execution_id}` stops it."
+        )
+        raise
+    # The stream ended on a word that is not a whole document.
+    return await client.execution(execution_id)
+
+
+def _shown(view: ProgressView, watched: Watched, event: Event) -> Watched:
+    if (line := log_line(event)) is not None:
+        view.log(line)
+    watched = watched.after(event)
+    view.show(watched)
+    return watched
+
+
+async def _followed(client: BatonClient, execution_id: str) -> AsyncGenerator[Event, None]:
+    try:
+        async with aclosing(client.events(execution_id)) as events:
+            async for event in events:
+                yield event
+    except StreamUnavailable:
+        async with aclosing(client.polled(execution_id)) as documents:
+            async for document in documents:
+                yield Event("execution", document)

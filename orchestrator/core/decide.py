@@ -1,0 +1,410 @@
+"""What each event means: one `match`, one case a fact.
+
+Legality of an attempt's events is the table in `protocol.attempt`; of the others, `ALLOWED` here. An event that is not
+legal raises `IllegalEvent`, one whose fence is not the stage's raises `StaleFence`; neither changes anything.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from orchestrator.core.events import (
+    Accepted,
+    AttemptEvent,
+    AttemptFact,
+    CancelRequested,
+    Completed,
+    Event,
+    Failed,
+    NotStarted,
+    Offered,
+    OfferExpired,
+    Owned,
+    PauseRequested,
+    Progressed,
+    Rejected,
+    ResumeRequested,
+    Settled,
+    SignalReceived,
+    SignalTimedOut,
+    Started,
+    TimedOut,
+    Unrenderable,
+    WorkerLost,
+)
+from orchestrator.core.execution import (
+    FINAL,
+    AwaitSignal,
+    Effect,
+    Enqueue,
+    Execution,
+    ExecutionStatus,
+    StartProcess,
+    Step,
+    StopAttempt,
+)
+from orchestrator.core.reference import UnresolvedReference
+from orchestrator.core.stage import Stage, StageStatus, Usage
+from protocol import attempt
+from protocol.errors import FailureCode
+from protocol.packets import Failure
+
+KIND: Final[Mapping[type[AttemptEvent], attempt.AttemptEvent]] = {
+    Offered: attempt.AttemptEvent.OFFER,
+    Accepted: attempt.AttemptEvent.ACCEPT,
+    Rejected: attempt.AttemptEvent.REJECT,
+    OfferExpired: attempt.AttemptEvent.EXPIRE,
+    Started: attempt.AttemptEvent.START,
+    NotStarted: attempt.AttemptEvent.NOT_START,
+    Progressed: attempt.AttemptEvent.PROGRESS,
+    Completed: attempt.AttemptEvent.COMPLETE,
+    Failed: attempt.AttemptEvent.FAIL,
+    TimedOut: attempt.AttemptEvent.TIME_OUT,
+    WorkerLost: attempt.AttemptEvent.LOSE,
+    Settled: attempt.AttemptEvent.SETTLE,
+}
+
+LEGAL: Final[Mapping[StageStatus, frozenset[type[AttemptFact]]]] = {
+    status: frozenset(
+        event for event, kind in KIND.items() if kind in attempt.TRANSITIONS.get(attempt.AttemptState(status.value), {})
+    )
+    if status.value in set(attempt.AttemptState)
+    else frozenset()
+    for status in StageStatus
+}
+"""The attempt's table, by the stage's states: pending, waiting and skipped have no attempt and allow none of them."""
+
+_UNFINISHED: Final = frozenset(ExecutionStatus) - FINAL
+_UNPAUSED: Final = _UNFINISHED - {ExecutionStatus.PAUSED}
+
+ALLOWED: Final[Mapping[type[Event], frozenset[ExecutionStatus]]] = {
+    Owned: _UNFINISHED,
+    Unrenderable: _UNFINISHED,
+    SignalTimedOut: _UNFINISHED,
+    SignalReceived: _UNFINISHED,
+    CancelRequested: _UNFINISHED,
+    PauseRequested: _UNPAUSED,
+    ResumeRequested: frozenset({ExecutionStatus.PAUSED}),
+}
+
+
+class IllegalEvent(Exception):
+    """The present state does not allow this event."""
+
+
+class StaleFence(Exception):
+    """The event speaks of an attempt that no longer rules."""
+
+
+def decide(execution: Execution, event: Event, at: datetime) -> Step:
+    """What `event`, which happened at `at`, changes. Reads only."""
+    draft = Draft(execution, at)
+    if isinstance(event, AttemptFact):
+        stage = _checked(execution, event)
+        _decide_attempt(draft, stage, event)
+    else:
+        if execution.status not in ALLOWED[type(event)]:
+            raise IllegalEvent(f"the execution is {execution.status.value}")
+        _decide_execution(draft, event)
+    return draft.step()
+
+
+def _checked(execution: Execution, event: AttemptFact) -> Stage:
+    stage = execution.stages.get(event.stage)
+    if stage is None:
+        raise StaleFence(f"{execution.execution_id} has no stage {event.stage}")
+    if stage.fence != event.fence and not isinstance(event, Offered):
+        raise StaleFence(f"{execution.execution_id}.{stage.name} is not under fence {event.fence}")
+    if type(event) not in LEGAL[stage.status]:
+        raise IllegalEvent(f"{type(event).__name__} is not allowed while the stage is {stage.status.value}")
+    return stage
+
+
+def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
+    match event:
+        case Offered():
+            if draft.paused:
+                raise IllegalEvent("the execution is paused")
+            draft.put(
+                replace(
+                    stage,
+                    status=StageStatus.OFFERED,
+                    offer_round=stage.offer_round + 1,
+                    fence=event.fence,
+                    worker_id=event.worker_id,
+                    estimate_ms=None,
+                )
+            )
+        case Accepted():
+            draft.begin()
+            draft.put(replace(stage, status=StageStatus.ACCEPTED, estimate_ms=event.estimate_ms, started_at=draft.at))
+            draft.effects.append(StartProcess(stage.name))
+        case Started():
+            draft.put(replace(stage, status=StageStatus.RUNNING))
+        case Progressed():
+            draft.put(
+                replace(
+                    stage,
+                    progress=max(stage.progress, event.percent),
+                    message=event.message if event.message is not None else stage.message,
+                    metrics=event.metrics if event.metrics is not None else stage.metrics,
+                )
+            )
+        case Rejected() | OfferExpired() | NotStarted():
+            draft.make_ready(stage)
+        case Completed():
+            draft.complete(stage, event)
+        case Failed():
+            draft.usage += event.usage
+            draft.fail_attempt(
+                replace(stage, metrics=event.metrics, settled_fence=event.fence), event.failure, event.jitter
+            )
+        case TimedOut():
+            seconds = draft.execution.spec(stage.name).timeout.total_seconds()
+            draft.stop(stage, "timeout")
+            failure = Failure(code=FailureCode.TIMEOUT, message=f"took longer than {seconds:g} s", retryable=True)
+            draft.fail_attempt(stage, failure, event.jitter)
+        case WorkerLost() if stage.status is StageStatus.RUNNING:
+            draft.stop(stage, "stale")
+            failure = Failure(code=FailureCode.WORKER_LOST, message=event.reason, retryable=True)
+            draft.fail_attempt(stage, failure, event.jitter)
+        case WorkerLost():
+            draft.make_ready(stage)
+        case Settled():
+            draft.finish(stage, StageStatus.CANCELLED)
+        case _:
+            raise AssertionError(event)
+
+
+def _decide_execution(draft: "Draft", event: Event) -> None:
+    execution = draft.execution
+    match event:
+        case Owned():
+            draft.take_up()
+        case CancelRequested():
+            draft.end(ExecutionStatus.CANCELLED)
+        case PauseRequested():
+            if execution.ending:
+                raise IllegalEvent(f"the execution is being {execution.ending.value}")
+            draft.paused = True
+        case ResumeRequested():
+            draft.paused = False
+            draft.take_up()
+        case SignalReceived():
+            waiting = [
+                stage
+                for stage in execution.stages.values()
+                if stage.status is StageStatus.WAITING and _awaits(execution, stage.name, event.signal)
+            ]
+            if not waiting:
+                raise IllegalEvent(f"no stage waits for the signal {event.signal}")
+            for stage in waiting:
+                draft.finish(replace(stage, result=event.value, progress=100.0), StageStatus.COMPLETED)
+                draft.unlock(stage.name)
+        case SignalTimedOut():
+            draft.signal_timed_out(_in_status(execution, event.stage, StageStatus.WAITING))
+        case Unrenderable():
+            stage = _in_status(execution, event.stage, StageStatus.READY)
+            draft.fail_stage(stage, Failure(code=FailureCode.UNRESOLVED_REFERENCE, message=event.message))
+        case _:
+            raise AssertionError(event)
+
+
+def _awaits(execution: Execution, stage: str, signal: str) -> bool:
+    wait = execution.spec(stage).wait
+    return wait is not None and wait.signal == signal
+
+
+def _in_status(execution: Execution, name: str, status: StageStatus) -> Stage:
+    stage = execution.stages[name]
+    if stage.status is not status:
+        raise IllegalEvent(f"the stage is {stage.status.value}")
+    return stage
+
+
+class Draft:
+    """A step in the making: the stages changed so far, over the execution as it is."""
+
+    def __init__(self, execution: Execution, at: datetime) -> None:
+        self.execution = execution
+        self.at = at
+        self.effects: list[Effect] = []
+        self.usage: Usage = execution.usage
+        self.paused = execution.paused
+        self.ending = execution.ending
+        self._error = execution.error
+        self._started_at = execution.started_at
+        self._changed: dict[str, Stage] = {}
+        self._met: Counter[str] = Counter()
+
+    def put(self, stage: Stage) -> None:
+        self._changed[stage.name] = stage
+
+    def begin(self) -> None:
+        self._started_at = self._started_at or self.at
+
+    def make_ready(self, stage: Stage, delay: timedelta = timedelta(0)) -> None:
+        """Back to be offered: the fence is dead from here on."""
+        self.put(
+            replace(stage, status=StageStatus.READY, fence=None, worker_id=None, started_at=None, estimate_ms=None)
+        )
+        self._enqueue(stage.name, delay)
+
+    def finish(self, stage: Stage, status: StageStatus) -> None:
+        self.put(replace(stage, status=status, finished_at=self.at))
+
+    def complete(self, stage: Stage, event: Completed) -> None:
+        self.usage += event.usage
+        self.put(
+            replace(
+                stage,
+                status=StageStatus.COMPLETED,
+                progress=100.0,
+                result=event.result,
+                metrics=event.metrics,
+                error=None,
+                settled_fence=event.fence,
+                finished_at=self.at,
+            )
+        )
+        self.unlock(stage.name)
+
+    def fail_attempt(self, stage: Stage, failure: Failure, jitter: float) -> None:
+        """Try again if the failure allows it and tries are left, else the stage has failed."""
+        retry = self.execution.spec(stage.name).retry
+        if failure.retryable and stage.attempt < retry.max_attempts and self.ending is None:
+            again = replace(stage, attempt=stage.attempt + 1, offer_round=0, progress=0.0, error=failure)
+            self.make_ready(again, retry.delay(stage.attempt, jitter))
+        else:
+            self.fail_stage(stage, failure)
+
+    def fail_stage(self, stage: Stage, failure: Failure) -> None:
+        self.finish(replace(stage, error=failure), StageStatus.FAILED)
+        if self._error is None:
+            self._error = failure.model_copy(update={"message": f"stage {stage.name}: {failure.message}"})
+        if self.ending is None:
+            self.end(ExecutionStatus.FAILED)
+
+    def end(self, ending: ExecutionStatus) -> None:
+        """Nothing new begins; what lives at workers is stopped, and the status follows when it has ended."""
+        self.ending = ending
+        self.paused = False
+        untouched = StageStatus.CANCELLED if ending is ExecutionStatus.CANCELLED else StageStatus.SKIPPED
+        for name, before in self.execution.stages.items():
+            stage = self._changed.get(name, before)
+            if stage.is_final or stage.status is StageStatus.CANCELLING:
+                continue
+            if stage.is_live:
+                self.stop(stage, "cancelled")
+                self.put(replace(stage, status=StageStatus.CANCELLING))
+            else:
+                self.finish(stage, untouched)
+
+    def stop(self, stage: Stage, reason: str) -> None:
+        if stage.fence is not None and stage.worker_id is not None:
+            self.effects.append(StopAttempt(stage.name, stage.fence, stage.worker_id, reason))
+
+    def signal_timed_out(self, stage: Stage) -> None:
+        wait = self.execution.spec(stage.name).wait
+        if wait is not None and wait.on_timeout == "skip":
+            self.finish(stage, StageStatus.SKIPPED)
+            self.unlock(stage.name)
+        else:
+            message = f"the signal {wait.signal if wait else ''} did not come in time"
+            self.fail_stage(stage, Failure(code=FailureCode.SIGNAL_TIMEOUT, message=message))
+
+    def take_up(self) -> None:
+        """A new owner, or the end of a pause: whatever can go on is set going."""
+        for stage in self.execution.stages.values():
+            if stage.status is StageStatus.PENDING and self.execution.unmet[stage.name] == 0:
+                self._activate(stage.name)
+            elif stage.status is StageStatus.READY:
+                self._enqueue(stage.name)
+            elif stage.status is StageStatus.WAITING:
+                self._await_signal(stage.name)
+            elif stage.status is StageStatus.CANCELLING:
+                self.stop(stage, "cancelled")
+
+    def unlock(self, name: str) -> None:
+        """`name` is done: the stages whose last need it was can begin."""
+        if self.ending is not None:
+            return
+        for dependent in self.execution.template.dependents[name]:
+            self._met[dependent] += 1
+            if self.execution.unmet[dependent] == self._met[dependent]:
+                self._activate(dependent)
+
+    def _activate(self, name: str) -> None:
+        stage = self._changed.get(name) or self.execution.stages[name]
+        if self.execution.spec(name).wait is not None:
+            self.begin()
+            self.put(replace(stage, status=StageStatus.WAITING, started_at=self.at))
+            self._await_signal(name)
+        else:
+            self.put(replace(stage, status=StageStatus.READY))
+            self._enqueue(name)
+
+    def _await_signal(self, name: str) -> None:
+        wait = self.execution.spec(name).wait
+        self.effects.append(AwaitSignal(name, wait.timeout if wait else None))
+
+    def _enqueue(self, name: str, delay: timedelta = timedelta(0)) -> None:
+        if not self.paused:
+            self.effects.append(Enqueue(name, delay))
+
+    def step(self) -> Step:
+        execution = self.execution
+        tally = replace(execution.tally)
+        for name, stage in self._changed.items():
+            tally.count(execution.stages[name], -1)
+            tally.count(stage, +1)
+        result = execution.result
+        if tally.open == 0 and self.ending is None:
+            try:
+                result = execution.template.result({**execution.scope, "stages": self._outputs()})
+            except UnresolvedReference as error:
+                self.ending = ExecutionStatus.FAILED
+                self._error = Failure(code=FailureCode.UNRESOLVED_REFERENCE, message=f"output: {error}")
+        status = self._status(tally.open, tally.active, tally.waiting)
+        return Step(
+            stages=tuple(self._changed.values()),
+            met=tuple(self._met.elements()),
+            status=status,
+            ending=self.ending,
+            paused=self.paused,
+            progress=self._progress(status, tally.percent),
+            error=self._error if status is not ExecutionStatus.COMPLETED else None,
+            result=result,
+            usage=self.usage,
+            started_at=self._started_at,
+            finished_at=self.at if status in FINAL else None,
+            effects=tuple(self.effects),
+        )
+
+    def _outputs(self) -> dict[str, object]:
+        outputs: dict[str, object] = dict(self.execution.scope["stages"])
+        for name, stage in self._changed.items():
+            if stage.status in (StageStatus.COMPLETED, StageStatus.SKIPPED):
+                outputs[name] = {"output": stage.result}
+        return outputs
+
+    def _status(self, still_open: int, active: int, waiting: int) -> ExecutionStatus:
+        if still_open == 0:
+            return self.ending or ExecutionStatus.COMPLETED
+        if self.paused:
+            return ExecutionStatus.PAUSED
+        if self._started_at is None:
+            return ExecutionStatus.QUEUED
+        if waiting and not active:
+            return ExecutionStatus.WAITING
+        return ExecutionStatus.RUNNING
+
+    def _progress(self, status: ExecutionStatus, percent: float) -> int:
+        if status is ExecutionStatus.COMPLETED:
+            return 100
+        if self.ending is not None:
+            return self.execution.progress
+        share = int(percent / len(self.execution.stages))
+        return max(self.execution.progress, min(share, 99))

@@ -1,0 +1,162 @@
+"""What can happen to an execution: facts in the past tense, each a value.
+
+An event of an attempt names its stage and carries its fence; an event whose fence is not the stage's changes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.core.stage import NOTHING_USED, Usage
+from protocol.packets import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFact:
+    """What all events of one attempt share."""
+
+    stage: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offered(AttemptFact):
+    """The stage was offered to a worker under a new fence."""
+
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(AttemptFact):
+    """The worker said yes; its estimate is in milliseconds, where it gave one."""
+
+    estimate_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected(AttemptFact):
+    """The worker said no. Never charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferExpired(AttemptFact):
+    """No answer in time: unknown, so the fence is dead and the stage is offered anew. Never charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started(AttemptFact):
+    """The worker was told to process."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted(AttemptFact):
+    """An accepted attempt never began, and the worker said so or could not be told. Never charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed(AttemptFact):
+    """The worker is this far, 0 to 100."""
+
+    percent: float
+    message: str | None = None
+    metrics: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed(AttemptFact):
+    """The worker finished with a result."""
+
+    result: Any
+    metrics: dict[str, Any] | None = None
+    usage: Usage = NOTHING_USED
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(AttemptFact):
+    """The attempt failed. `jitter`, 0 to 1, spreads the delay before the next one."""
+
+    failure: Failure
+    jitter: float
+    metrics: dict[str, Any] | None = None
+    usage: Usage = NOTHING_USED
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut(AttemptFact):
+    """The attempt took longer than its stage allows."""
+
+    jitter: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost(AttemptFact):
+    """The lease ran out or the worker vanished. Charged only if the attempt was running."""
+
+    reason: str
+    jitter: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settled(AttemptFact):
+    """A cancelled attempt has ended at its worker, or nothing more is expected of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A replica took the execution up: fresh from the queue, or from an owner that died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unrenderable:
+    """A ready stage's input refers to something that is not there."""
+
+    stage: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReceived:
+    """A message from outside for the stages that wait for this signal."""
+
+    signal: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SignalTimedOut:
+    """A waiting stage's signal did not come in time."""
+
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """A client wants the execution to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRequested:
+    """A client wants no further stage to be offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRequested:
+    """A client lifts a pause."""
+
+
+AttemptEvent = (
+    Offered
+    | Accepted
+    | Rejected
+    | OfferExpired
+    | Started
+    | NotStarted
+    | Progressed
+    | Completed
+    | Failed
+    | TimedOut
+    | WorkerLost
+    | Settled
+)
+StageEvent = Unrenderable | SignalTimedOut
+ExecutionEvent = Owned | SignalReceived | CancelRequested | PauseRequested | ResumeRequested
+Event = AttemptEvent | StageEvent | ExecutionEvent

@@ -1,0 +1,71 @@
+"""Which worker a stage is offered to, and why each other one is not.
+
+A worker is asked only if it offers the action, is healthy, has a free slot, and has not refused this stage or this
+action for now. Among those the one that is expected to finish first is asked; ties go to the emptier one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What keeps a worker from being asked: a code and a sentence, until a monotonic time in seconds (None: open)."""
+
+    code: str
+    reason: str
+    until: float | None = None
+
+
+@dataclass(slots=True)
+class Candidate:
+    """What placement needs to know of a worker. `expected_ms` is its last accepted estimate for each action."""
+
+    worker_id: str
+    capabilities: frozenset[str]
+    slots: int
+    free: int
+    connected: bool = True
+    draining: bool = False
+    one_stage_of_an_execution: bool = False
+    executions: dict[str, int] = field(default_factory=dict)
+    expected_ms: dict[str, float] = field(default_factory=dict)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+
+
+NO_REFUSALS: Mapping[str, Refusal] = {}
+
+
+def objection(
+    candidate: Candidate, action: str, execution_id: str, refused: Mapping[str, Refusal], now: float
+) -> Refusal | None:
+    """Why this worker is not asked now, or None. `refused` are this stage's own refusals by worker, `now` in seconds."""
+    if action not in candidate.capabilities:
+        return Refusal("unsupported", f"does not offer {action}")
+    if not candidate.connected:
+        return Refusal("unreachable", "is not connected")
+    if candidate.draining:
+        return Refusal("draining", "takes no new work")
+    for refusal in (candidate.refusals.get(action), refused.get(candidate.worker_id)):
+        if refusal is not None and (refusal.until is None or refusal.until > now):
+            return refusal
+    if candidate.free <= 0:
+        return Refusal("busy", f"all {candidate.slots} slots are taken")
+    if candidate.one_stage_of_an_execution and candidate.executions.get(execution_id):
+        return Refusal("busy", "takes one stage of an execution at a time")
+    return None
+
+
+def choose(
+    candidates: Iterable[Candidate], action: str, execution_id: str, refused: Mapping[str, Refusal], now: float
+) -> Candidate | None:
+    """The worker to ask, or None if none can be asked now."""
+    best: Candidate | None = None
+    best_rank: tuple[float, float, str] | None = None
+    for candidate in candidates:
+        if objection(candidate, action, execution_id, refused, now) is not None:
+            continue
+        rank = (candidate.expected_ms.get(action, 0.0), -candidate.free / candidate.slots, candidate.worker_id)
+        if best_rank is None or rank < best_rank:
+            best, best_rank = candidate, rank
+    return best

@@ -1,0 +1,96 @@
+"""One stage of an execution as a value, and which of its states are live or final.
+
+The attempt's part of the states (ready to cancelled) follows `protocol.attempt.TRANSITIONS`; `pending`, `waiting` and
+`skipped` exist only on the orchestrator's side.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from protocol.packets import Failure
+
+
+class StageStatus(StrEnum):
+    PENDING = "pending"
+    READY = "ready"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    WAITING = "waiting"
+    CANCELLING = "cancelling"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+FINAL: Final = frozenset({StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED, StageStatus.CANCELLED})
+"""No event leaves these."""
+
+LIVE: Final = frozenset({StageStatus.OFFERED, StageStatus.ACCEPTED, StageStatus.RUNNING, StageStatus.CANCELLING})
+"""A worker may hold an attempt: a fence and a slot belong to the stage."""
+
+SHOWN_AS: Final = {
+    StageStatus.PENDING: "pending",
+    StageStatus.READY: "pending",
+    StageStatus.OFFERED: "offered",
+    StageStatus.ACCEPTED: "running",
+    StageStatus.RUNNING: "running",
+    StageStatus.WAITING: "waiting",
+    StageStatus.CANCELLING: "running",
+    StageStatus.COMPLETED: "completed",
+    StageStatus.FAILED: "failed",
+    StageStatus.SKIPPED: "skipped",
+    StageStatus.CANCELLED: "cancelled",
+}
+"""The eight words that clients see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What attempts reported that they spent: US dollars and tokens."""
+
+    cost_usd: Decimal = Decimal(0)
+    tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.cost_usd + other.cost_usd, self.tokens + other.tokens)
+
+
+NOTHING_USED: Final = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a stage stands.
+
+    `attempt` is the number of the present (or next) charged try, from 1; `offer_round` counts the offers made for it.
+    `fence` belongs to the worker that may report now, `settled_fence` to the attempt whose result was taken last.
+    """
+
+    name: str
+    status: StageStatus = StageStatus.PENDING
+    attempt: int = 1
+    offer_round: int = 0
+    fence: int | None = None
+    settled_fence: int | None = None
+    worker_id: str | None = None
+    progress: float = 0.0
+    message: str | None = None
+    estimate_ms: int | None = None
+    result: Any = None
+    metrics: dict[str, Any] | None = None
+    error: Failure | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE

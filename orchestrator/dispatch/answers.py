@@ -1,0 +1,368 @@
+"""What workers say, turned into facts: accepts and refusals, progress, results, silence and faults of the transport.
+
+A worker is never trusted: what it says counts only under the fence of the attempt it holds. Anything else is answered
+with `stop`, logged with its ids, and changes nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from functools import partial
+
+import structlog
+
+from orchestrator.core.document import stage_id, stage_name
+from orchestrator.core.estimate import moving_average
+from orchestrator.core.events import (
+    Accepted,
+    Completed,
+    Failed,
+    NotStarted,
+    OfferExpired,
+    Progressed,
+    Rejected,
+    WorkerLost,
+)
+from orchestrator.core.placement import Refusal
+from orchestrator.core.seams import Random
+from orchestrator.core.stage import StageStatus, Usage
+from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
+from orchestrator.dispatch.fleet import Assignment, Worker
+from orchestrator.store.record import Conversation, Record
+from protocol.codec import dumps
+from protocol.errors import FailureCode, RefusalCode
+from protocol.packets import Accept, Cancel, Failure, Heartbeat, Log, Metrics, Progress, Reject, Result, WorkerPacket
+
+log = structlog.get_logger()
+
+Answered = Callable[[bool], None]
+"""Told whether a result was committed (or was before) rather than stale."""
+
+WasTaken = Callable[[str, str, int], Awaitable[bool]]
+"""Whether the database has this fence as the one whose result the stage took: execution id, stage name, fence."""
+
+OF_THE_WORKER = frozenset({RefusalCode.BUSY, RefusalCode.DRAINING})
+"""Refusals that speak of the worker's state; the others speak of this one stage."""
+
+
+class Answers:
+    """The receiving half of the dispatcher."""
+
+    def __init__(self, dispatcher: Dispatcher, random: Random, was_taken: WasTaken, tasks: asyncio.TaskGroup) -> None:
+        self._dispatcher = dispatcher
+        self._engine = dispatcher.engine
+        self._fleet = dispatcher.fleet
+        self._clock = dispatcher.clock
+        self._pace = dispatcher.pace
+        self._random = random
+        self._was_taken = was_taken
+        self._tasks = tasks
+        self._committing: dict[int, list[Answered]] = {}
+
+    def receive(self, worker_id: str, packets: Sequence[WorkerPacket]) -> None:
+        worker = self._fleet.get(worker_id)
+        if worker is None:
+            return
+        worker.last_seen = self._clock.monotonic()
+        for packet in packets:
+            match packet:
+                case Accept():
+                    self._accepted(worker, packet)
+                case Result():
+                    self.result(worker, packet)
+                case Reject():
+                    self._rejected(worker, packet)
+                case Progress():
+                    self.progressed(worker, packet)
+                case Log():
+                    self._logged(worker, packet)
+                case Heartbeat():
+                    self.beat(worker, packet)
+
+    def heard(self, worker_id: str) -> None:
+        worker = self._fleet.get(worker_id)
+        if worker is not None:
+            self.beat(worker, Heartbeat())
+
+    def understands_stages(self, worker_id: str) -> None:
+        worker = self._fleet.get(worker_id)
+        if worker is not None:
+            worker.facts.one_stage_of_an_execution = False
+
+    def beat(self, worker: Worker, heartbeat: Heartbeat) -> None:
+        self._fleet.beat(worker, heartbeat, self._clock.monotonic(), self._pace.lease)
+
+    # ------------------------------------------------------------------------------------------------- the answer
+
+    def _accepted(self, worker: Worker, packet: Accept) -> None:
+        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        if held is None:
+            self._stop(worker, packet.execution_id, packet.stage_id, packet.fence)
+            return
+        record, assignment = held
+        worker.faults = 0
+        conversation = self._log(record, packet.fence, packet)
+        if packet.estimated_completion_ms is not None:
+            worker.expect(assignment.action, packet.estimated_completion_ms)
+        self._dispatcher.forget_refusals(assignment.execution_id, assignment.stage)
+        event = Accepted(assignment.stage, packet.fence, packet.estimated_completion_ms)
+        self._engine.apply_if_valid(record, event, conversation)
+
+    def _rejected(self, worker: Worker, packet: Reject) -> None:
+        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        if held is None:
+            return
+        record, assignment = held
+        conversation = self._log(record, packet.fence, packet)
+        if packet.retry_after_ms is not None:
+            delay = min(packet.retry_after_ms / 1000, self._pace.refused_longest)
+        elif packet.code in OF_THE_WORKER:
+            delay = self._pace.busy_again
+        else:
+            stage = record.execution.stages[assignment.stage]
+            delay = self._again_in(stage.offer_round)
+        refusal = Refusal(packet.code.value, packet.reason or packet.code.value, self._clock.monotonic() + delay)
+        self._over(worker, record, assignment, Rejected(assignment.stage, packet.fence), conversation, refusal, delay)
+        if packet.code is RefusalCode.DRAINING:
+            worker.facts.draining = True
+
+    def offer_unanswered(self, worker_id: str, fence: int, reason: str) -> None:
+        """Unknown, not refused: the fence dies, so a late accept is told to stop, and the worker rests a while."""
+        found = self._assigned(worker_id, fence)
+        if found is None:
+            return
+        worker, record, assignment = found
+        worker.faults += 1
+        delay = self._again_in(worker.faults)
+        refusal = Refusal("unanswered", reason, self._clock.monotonic() + delay)
+        log.warning("offer.unanswered", worker_id=worker_id, execution_id=assignment.execution_id, reason=reason)
+        self._stop(worker, assignment.execution_id, stage_id(assignment.execution_id, assignment.stage), fence)
+        worker.refuse(assignment.action, refusal)
+        self._over(worker, record, assignment, OfferExpired(assignment.stage, fence), (), refusal, delay)
+
+    def not_started(self, worker_id: str, fence: int, reason: str, retry_after_ms: int | None) -> None:
+        found = self._assigned(worker_id, fence)
+        if found is None:
+            return
+        worker, record, assignment = found
+        delay = self._pace.busy_again if retry_after_ms is None else retry_after_ms / 1000
+        refusal = Refusal(RefusalCode.BUSY.value, reason, self._clock.monotonic() + delay)
+        worker.refuse(assignment.action, refusal)
+        self._over(worker, record, assignment, NotStarted(assignment.stage, fence), (), refusal, delay)
+
+    def _over(
+        self,
+        worker: Worker,
+        record: Record,
+        assignment: Assignment,
+        event: Rejected | OfferExpired | NotStarted,
+        conversation: tuple[Conversation, ...],
+        refusal: Refusal,
+        delay: float,
+    ) -> None:
+        """The offer came to nothing: remember why, free the slot, and let others be asked."""
+        if refusal.code in (RefusalCode.BUSY.value, RefusalCode.DRAINING.value):
+            worker.refuse(assignment.action, refusal)
+        key = (assignment.execution_id, assignment.stage)
+        self._dispatcher.refusals.setdefault(key, {})[worker.worker_id] = refusal
+        state = record.execution.stages[assignment.stage]
+        if state.status is StageStatus.CANCELLING:
+            self._dispatcher.settle(record, assignment.stage, assignment.fence)
+        else:
+            self._engine.apply_if_valid(record, event, conversation)
+        self._clock.call_later(delay, self._dispatcher.wake)
+        self._dispatcher.free(worker, assignment.fence)
+
+    def _again_in(self, times: int) -> float:
+        """Seconds before asking again: doubling with jitter, to a minute."""
+        doubled: float = self._pace.refused_again * 2 ** min(max(times - 1, 0), 10)
+        longest = min(doubled, self._pace.refused_longest)
+        return longest * (0.5 + 0.5 * self._random.draw())
+
+    # ------------------------------------------------------------------------------------------- while it runs
+
+    def progressed(self, worker: Worker, packet: Progress) -> bool:
+        """Whether the attempt still rules; if not, the worker is told to stop."""
+        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        if held is None:
+            self._stop(worker, packet.execution_id, packet.stage_id, packet.fence)
+            return False
+        record, assignment = held
+        if assignment.lease_until is not None:
+            assignment.lease_until = self._clock.monotonic() + self._pace.lease
+        metrics = packet.metrics.document() if packet.metrics is not None else None
+        event = Progressed(assignment.stage, packet.fence, packet.progress, packet.message, metrics)
+        if not self._engine.apply_if_valid(record, event):
+            return record.execution.stages[assignment.stage].status is not StageStatus.CANCELLING
+        told = {"stageId": packet.stage_id, "name": assignment.stage, "progress": packet.progress}
+        self._engine.publish(record, "progress", {**told, "message": packet.message})
+        if metrics is not None:
+            self._engine.publish(record, "metrics", {**told, "metrics": metrics})
+        return True
+
+    def _logged(self, worker: Worker, packet: Log) -> None:
+        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        if held is not None:
+            record, assignment = held
+            line = {"stageId": packet.stage_id, "name": assignment.stage, "level": packet.level}
+            self._engine.publish(record, "log", {**line, "message": packet.message})
+
+    # --------------------------------------------------------------------------------------------------- its end
+
+    def result(self, worker: Worker, packet: Result, answered: Answered | None = None) -> None:
+        """A result: committed and then acked, or refused as stale.
+
+        `answered` is told which, once it is durable; without it the ack goes to the worker's link.
+        """
+        answered = answered or partial(self._dispatcher.send_ack, worker, packet)
+        if packet.fence in self._committing:
+            # Sent again while its commit is under way: the answer must not overtake the flush.
+            self._committing[packet.fence].append(answered)
+            return
+        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        if held is None:
+            self._answer_again(packet, answered)
+            return
+        record, assignment = held
+        state = record.execution.stages[assignment.stage]
+        if state.fence == packet.fence and state.status is StageStatus.RUNNING:
+            self._commit(worker, record, assignment, packet, answered)
+            return
+        log.warning(
+            "result.refused",
+            worker_id=worker.worker_id,
+            execution_id=packet.execution_id,
+            stage_id=packet.stage_id,
+            fence=packet.fence,
+            stage_status=state.status.value,
+        )
+        if state.fence != packet.fence or state.status is StageStatus.CANCELLING:
+            self._dispatcher.settle(record, assignment.stage, packet.fence)
+            self._dispatcher.free(worker, packet.fence)
+        answered(False)
+
+    def _commit(
+        self, worker: Worker, record: Record, assignment: Assignment, packet: Result, answered: Answered
+    ) -> None:
+        fence = packet.fence
+        event = self._outcome(assignment.stage, packet, assignment)
+        conversation = self._log(record, fence, packet)
+        for told in conversation:
+            # The ack is logged with the commit that it tells of, and leaves after it.
+            ack = dumps(ack_of(packet, committed=True).document())
+            told.add(record.next_sequence(), self._clock.now(), True, "ack", ack)
+        waiting = self._committing[fence] = [answered]
+
+        def durable() -> None:
+            del self._committing[fence]
+            for answer in waiting:
+                answer(True)
+
+        self._engine.apply(record, event, conversation, durable)
+        self._dispatcher.free(worker, fence)
+        self._dispatcher.forget_refusals(packet.execution_id, assignment.stage)
+
+    def _answer_again(self, packet: Result, answered: Answered) -> None:
+        """A result of an attempt that is not held: the same ack if it was the one that was taken, else stale."""
+        record = self._engine.owned.get(packet.execution_id)
+        if record is not None:
+            state = record.execution.stages.get(stage_name(packet.execution_id, packet.stage_id) or "")
+            answered(state is not None and state.settled_fence == packet.fence)
+            return
+
+        async def look_up() -> None:
+            name = stage_name(packet.execution_id, packet.stage_id) or ""
+            answered(await self._was_taken(packet.execution_id, name, packet.fence))
+
+        self._tasks.create_task(look_up())
+
+    def _outcome(self, name: str, packet: Result, assignment: Assignment) -> Completed | Failed:
+        metrics, usage = packet.metrics.document(), used(packet.metrics)
+        if packet.status == "completed":
+            if assignment.started_at is not None:
+                took = (self._clock.monotonic() - assignment.started_at) * 1000
+                history = self._dispatcher.history_ms
+                history[assignment.action] = moving_average(history.get(assignment.action), took)
+            return Completed(name, packet.fence, packet.result, metrics, usage)
+        failure = packet.error or Failure(code=FailureCode.WORKER_ERROR, message="the worker gave no reason")
+        if packet.status == "cancelled":
+            failure = Failure(code=FailureCode.CANCELLED, message="the worker stopped by itself", retryable=True)
+        return Failed(name, packet.fence, failure, self._random.draw(), metrics, usage)
+
+    def attempt_failed(self, worker_id: str, fence: int, code: str, message: str, retryable: bool) -> None:
+        found = self._assigned(worker_id, fence)
+        if found is None:
+            return
+        worker, record, assignment = found
+        log.warning("attempt.failed", worker_id=worker_id, execution_id=assignment.execution_id, code=code, why=message)
+        failure = Failure(code=code, message=message, retryable=retryable)
+        event = Failed(assignment.stage, fence, failure, self._random.draw())
+        if not self._engine.apply_if_valid(record, event):
+            self._dispatcher.settle(record, assignment.stage, fence)
+        self._dispatcher.free(worker, fence)
+
+    def settled(self, worker_id: str, fence: int) -> None:
+        found = self._assigned(worker_id, fence)
+        if found is not None:
+            worker, record, assignment = found
+            self._dispatcher.settle(record, assignment.stage, fence)
+            self._dispatcher.free(worker, fence)
+
+    def lost(self, worker: Worker, assignment: Assignment, reason: str) -> None:
+        """The attempt's worker is gone, or its lease ran out."""
+        record = self._engine.owned.get(assignment.execution_id)
+        self._dispatcher.free(worker, assignment.fence)
+        if record is None:
+            return
+        event = WorkerLost(assignment.stage, assignment.fence, reason, self._random.draw())
+        if not self._engine.apply_if_valid(record, event):
+            self._dispatcher.settle(record, assignment.stage, assignment.fence)
+        log.warning(
+            "attempt.lost",
+            worker_id=worker.worker_id,
+            execution_id=assignment.execution_id,
+            stage=assignment.stage,
+            why=reason,
+        )
+
+    # ------------------------------------------------------------------------------------------------ what holds
+
+    def _held(self, worker: Worker, fence: int, execution_id: str, stage: str) -> tuple[Record, Assignment] | None:
+        """The attempt that this worker holds under this fence, if what it says of it is true."""
+        assignment = worker.assignments.get(fence)
+        if (
+            assignment is None
+            or assignment.execution_id != execution_id
+            or stage_name(execution_id, stage) != assignment.stage
+        ):
+            return None
+        record = self._engine.owned.get(execution_id)
+        return None if record is None else (record, assignment)
+
+    def _assigned(self, worker_id: str, fence: int) -> tuple[Worker, Record, Assignment] | None:
+        worker = self._fleet.get(worker_id)
+        assignment = worker.assignments.get(fence) if worker is not None else None
+        if worker is None or assignment is None:
+            return None
+        record = self._engine.owned.get(assignment.execution_id)
+        if record is None:
+            self._dispatcher.free(worker, fence)
+            return None
+        return worker, record, assignment
+
+    def _stop(self, worker: Worker, execution_id: str, stage: str, fence: int) -> None:
+        packet = Cancel(execution_id=execution_id, stage_id=stage, fence=fence, reason="stale")
+        if worker.link is not None:
+            worker.link.send(packet, dumps(packet.document()))
+
+    def _log(self, record: Record, fence: int, packet: WorkerPacket) -> tuple[Conversation, ...]:
+        conversation = record.conversations.get(fence)
+        if conversation is None:
+            return ()
+        conversation.add(record.next_sequence(), self._clock.now(), False, packet.type, dumps(packet.document()))
+        return (conversation,)
+
+
+def used(metrics: Metrics) -> Usage:
+    """What a worker's metrics say was spent."""
+    return Usage(metrics.cost_usd or Decimal(0), metrics.tokens_used or 0)

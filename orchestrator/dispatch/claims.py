@@ -1,0 +1,140 @@
+"""What this replica drives: it claims from the queue what it has credit for, gives back what it does not need, renews
+its lease, takes over from replicas that died, and reads the inbox.
+
+A replica holds only a window of the queue. `dispatch/ready.py` says why that keeps strict priority.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from orchestrator.core.events import CancelRequested, Event, PauseRequested, ResumeRequested, SignalReceived
+from orchestrator.core.order import OrderKey
+from orchestrator.dispatch.dispatcher import Dispatcher
+from orchestrator.dispatch.fleet import SMALLEST_WINDOW
+from orchestrator.dispatch.home import Home
+from orchestrator.store.journal import Journal
+from orchestrator.store.ownership import Message, Ownership
+from orchestrator.store.record import Record
+
+ADOPT_AT_ONCE: Final = 200
+NO_ACTION: Final = ""
+"""What the queue has as the action of work that needs no worker for its next step."""
+
+log = structlog.get_logger()
+
+
+class Claims:
+    """Moves executions between the database's queue and this replica's memory."""
+
+    def __init__(self, dispatcher: Dispatcher, home: Home, ownership: Ownership, journal: Journal) -> None:
+        self._dispatcher = dispatcher
+        self._engine = dispatcher.engine
+        self._home = home
+        self._ownership = ownership
+        self._journal = journal
+        self._lease = timedelta(seconds=dispatcher.pace.lease)
+        self._seen: set[int] = set()
+
+    # ----------------------------------------------------------------------------------------------- the window
+
+    def admits(self, action: str, key: OrderKey) -> bool:
+        """Whether a new execution that begins with this action is taken straight into memory."""
+        return action == NO_ACTION or self._engine.ready[action].admits(key, self._dispatcher.fleet.window(action))
+
+    def trim(self, action: str) -> None:
+        """Give unstarted work back that no longer fits the window, the last in order first."""
+        if action == NO_ACTION:
+            return
+        ready, window = self._engine.ready[action], self._dispatcher.fleet.window(action)
+        while len(ready.entries) > max(window, SMALLEST_WINDOW):
+            key, _ = ready.worst()
+            record = self._engine.owned.get(key[2])
+            if record is None:
+                ready.entries.pop()
+                continue
+            if record.execution.started_at is not None:
+                return
+            ready.entries.pop()
+            ready.has_given_back(key)
+            self._engine.drop(key[2])
+            self._journal.give_back(record, action)
+
+    async def refill(self) -> None:
+        """Claim, for each action with credit, what the window has room for."""
+        for action in [*self._dispatcher.fleet.actions(), NO_ACTION]:
+            ready = self._engine.ready[action]
+            window = self._dispatcher.fleet.window(action) if action else SMALLEST_WINDOW
+            wanted = window - len(ready.entries)
+            if wanted <= window // 2 or ready.claiming:
+                continue
+            ready.claiming = True
+            try:
+                records = await self._ownership.claim(action, wanted)
+            finally:
+                ready.claiming = False
+            last = max((self._engine.key(record.execution) for record in records), default=None)
+            ready.bound = last if len(records) == wanted else None
+            for record in records:
+                self.take_up(record)
+
+    # ---------------------------------------------------------------------------------------------- its life
+
+    async def renew(self) -> bool:
+        """Whether this replica still lives under its epoch."""
+        return await self._ownership.renew(self._lease)
+
+    async def take_over(self) -> int:
+        """Adopt what belonged to earlier lives of this replica and to replicas whose lease is over."""
+        deposed = await self._ownership.depose()
+        total = 0
+        while records := await self._ownership.adopt(ADOPT_AT_ONCE):
+            for record in records:
+                self.take_up(record)
+            total += len(records)
+        if total or deposed:
+            log.info("replica.took_over", executions=total, deposed=deposed)
+        return total
+
+    def take_up(self, record: Record) -> None:
+        self._home.adopt(record)
+        self._engine.take_up(record)
+
+    # ----------------------------------------------------------------------------------------------- the inbox
+
+    async def read_inbox(self) -> None:
+        """Carry out what was left for executions of this replica. A row goes in the flush of what it caused."""
+        for message in await self._ownership.inbox(ADOPT_AT_ONCE):
+            if message.inbox_id in self._seen:
+                continue
+            self._seen.add(message.inbox_id)
+            record = self._engine.owned.get(message.execution_id)
+            if record is not None:
+                self._engine.apply_if_valid(record, event_of(message))
+            self._journal.consume(message.execution_id, message.inbox_id)
+
+
+def event_of(message: Message) -> Event:
+    match message.event:
+        case {"type": "cancel"}:
+            return CancelRequested()
+        case {"type": "pause"}:
+            return PauseRequested()
+        case {"type": "resume"}:
+            return ResumeRequested()
+        case {"type": "signal", "signal": signal, "value": value}:
+            return SignalReceived(signal, value)
+    raise ValueError(f"inbox row {message.inbox_id} holds no event that is known: {message.event}")
+
+
+def document_of(event: CancelRequested | PauseRequested | ResumeRequested | SignalReceived) -> dict[str, object]:
+    match event:
+        case CancelRequested():
+            return {"type": "cancel"}
+        case PauseRequested():
+            return {"type": "pause"}
+        case ResumeRequested():
+            return {"type": "resume"}
+        case SignalReceived(signal, value):
+            return {"type": "signal", "signal": signal, "value": value}

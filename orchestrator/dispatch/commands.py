@@ -1,0 +1,167 @@
+"""What clients ask for: submissions, cancel, pause, resume, signals, retries. Each answer waits for its flush."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from orchestrator.core.decide import IllegalEvent
+from orchestrator.core.events import CancelRequested, PauseRequested, ResumeRequested, SignalReceived
+from orchestrator.core.execution import Execution, ExecutionStatus, prepare
+from orchestrator.core.order import order_key
+from orchestrator.core.requests import ExecuteRequest, KeyReused, Queued, UnknownExecution, WrongState
+from orchestrator.core.seams import Clock, Ids
+from orchestrator.core.stage import Stage, StageStatus
+from orchestrator.dispatch.claims import NO_ACTION, Claims, document_of
+from orchestrator.dispatch.dispatcher import Dispatcher
+from orchestrator.dispatch.outlook import Outlook
+from orchestrator.store.executions import Executions
+from orchestrator.store.journal import Journal
+from orchestrator.store.ownership import Ownership
+from orchestrator.store.record import Duplicate, Outcome, Record, Submission
+
+RETRIED: Final = frozenset({ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
+
+DURABLE_SECONDS: Final = 10.0
+"""How long a caller waits for the flush. After that the outcome is unknown to it: it may ask again with its key."""
+
+Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
+
+log = structlog.get_logger()
+
+
+class Commands:
+    """The client-facing half of a replica."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        claims: Claims,
+        ownership: Ownership,
+        journal: Journal,
+        executions: Executions,
+        outlook: Outlook,
+        ids: Ids,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._engine = dispatcher.engine
+        self._claims = claims
+        self._ownership = ownership
+        self._journal = journal
+        self._executions = executions
+        self._outlook = outlook
+        self._ids = ids
+        self._clock: Clock = dispatcher.clock
+
+    async def execute(self, request: ExecuteRequest) -> Queued:
+        """Make the execution durable. Raises `KeyReused` if its key came before with another body."""
+        execution = self._new(request)
+        prepare(execution, {})
+        return await self._submit(execution, request.key, request.body_hash)
+
+    async def retry(self, client_id: str, execution_id: str) -> Queued:
+        """A new execution of a failed or cancelled one; the stages that were completed are kept."""
+        snapshot = await self._executions.find(client_id, execution_id)
+        if snapshot is None:
+            raise UnknownExecution(execution_id)
+        old = snapshot.execution
+        if old.status not in RETRIED:
+            raise WrongState(f"the execution is {old.status.value}; only a failed or cancelled one can be retried")
+        execution = replace(
+            self._new(ExecuteRequest(client_id, old.template, old.template_client_id, old.input, old.priority)),
+            request_id=old.request_id,
+            retry_of=execution_id,
+        )
+        kept = {name: _kept(stage) for name, stage in old.stages.items() if stage.status is StageStatus.COMPLETED}
+        prepare(execution, kept)
+        return await self._submit(execution, None, b"")
+
+    async def command(self, client_id: str, execution_id: str, event: Command) -> ExecutionStatus | None:
+        """Carry out a command and wait until it is durable.
+
+        Returns the status it led to, or None if another replica drives the execution and will carry it out.
+        Raises `UnknownExecution` or `WrongState`.
+        """
+        record = self._engine.owned.get(execution_id)
+        if record is None:
+            record = await self._claim(execution_id, client_id)
+        if record is None:
+            snapshot = await self._executions.find(client_id, execution_id)
+            if snapshot is None:
+                raise UnknownExecution(execution_id)
+            if snapshot.execution.is_final:
+                raise WrongState(f"the execution is {snapshot.execution.status.value}")
+            if not await self._ownership.send(execution_id, client_id, document_of(event)):
+                raise WrongState("the execution is just changing hands; ask again")
+            return None
+        if record.execution.client_id != client_id:
+            raise UnknownExecution(execution_id)
+        durable = asyncio.Event()
+        try:
+            self._engine.apply(record, event, (), durable.set)
+        except IllegalEvent as refusal:
+            raise WrongState(str(refusal)) from None
+        async with asyncio.timeout(DURABLE_SECONDS):
+            await durable.wait()
+        return record.execution.status
+
+    async def _claim(self, execution_id: str, client_id: str) -> Record | None:
+        """Take the execution out of the queue, if it is this client's and nobody drives it yet."""
+        if await self._executions.find(client_id, execution_id) is None:
+            raise UnknownExecution(execution_id)
+        record = await self._ownership.claim_one(execution_id)
+        if record is not None:
+            self._claims.take_up(record)
+        return record
+
+    def _new(self, request: ExecuteRequest) -> Execution:
+        return Execution(
+            execution_id=self._ids.new("exec"),
+            client_id=request.client_id,
+            template=request.template,
+            template_client_id=request.template_client_id,
+            input=request.input,
+            priority=request.priority,
+            created_at=self._clock.now(),
+            request_id=request.request_id,
+        )
+
+    async def _submit(self, execution: Execution, key: str | None, body_hash: bytes) -> Queued:
+        action = first_action(execution)
+        order = order_key(execution.priority, False, execution.execution_id)
+        record = Record(execution)
+        owned = self._claims.admits(action, order)
+        if not owned:
+            self._engine.ready[action].has_given_back(order)
+        outcome = self._journal.submit(Submission(record, owned, action, key, body_hash))
+        if owned:
+            # A callback and not the code after the await: the caller may be gone before the flush is through.
+            outcome.add_done_callback(lambda done: self._begin(record, action, done))
+        async with asyncio.timeout(DURABLE_SECONDS):
+            result = await asyncio.shield(outcome)
+        if isinstance(result, Duplicate):
+            if result.body_hash != body_hash:
+                raise KeyReused(f"the idempotency key {key} was used before with another body")
+            return Queued(result.execution_id, None, None, repeated=True)
+        position = await self._outlook.position(action, order, owned=owned)
+        return Queued(execution.execution_id, position, self._outlook.completion(execution, action, position))
+
+    def _begin(self, record: Record, action: str, outcome: "asyncio.Future[Outcome]") -> None:
+        if outcome.cancelled() or outcome.exception() is not None or isinstance(outcome.result(), Duplicate):
+            return
+        self._engine.take_up(record)
+        self._claims.trim(action)
+
+
+def first_action(execution: Execution) -> str:
+    """The action of the first stage that can begin: what a replica must have a worker for to claim it."""
+    for spec in execution.template.stages:
+        if execution.stages[spec.name].status is StageStatus.PENDING and execution.unmet[spec.name] == 0:
+            return spec.action or NO_ACTION
+    return NO_ACTION
+
+
+def _kept(stage: Stage) -> Stage:
+    """A completed stage as the retry has it: its result counts, what it cost was paid by the other execution."""
+    return replace(stage, settled_fence=None, fence=None)

@@ -1,0 +1,265 @@
+"""Offers: which ready stage goes to which worker, and the packets that go out.
+
+The order of work is taken anew at each offer. A stage is pushed only where there is credit, a free slot; a worker that
+refused or did not answer is not asked again before its time.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+
+import structlog
+
+from orchestrator.core.document import stage_id
+from orchestrator.core.events import Offered, Settled, Started, Unrenderable
+from orchestrator.core.execution import StopAttempt
+from orchestrator.core.order import OrderKey
+from orchestrator.core.placement import NO_REFUSALS, Refusal, choose, objection
+from orchestrator.core.reference import UnresolvedReference
+from orchestrator.core.seams import Clock
+from orchestrator.core.stage import Stage, StageStatus
+from orchestrator.dispatch.engine import Engine
+from orchestrator.dispatch.fences import Fences
+from orchestrator.dispatch.fleet import Assignment, Fleet, Worker
+from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.watch import Hub
+from orchestrator.store.journal import Journal
+from orchestrator.store.record import Conversation, Record
+from protocol.codec import dumps
+from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Resources, Result
+
+log = structlog.get_logger()
+
+StageKey = tuple[str, str]
+"""Execution id and stage name."""
+
+
+class Dispatcher:
+    """Makes offers to the fleet for the engine's ready stages."""
+
+    def __init__(self, journal: Journal, clock: Clock, hub: Hub, fleet: Fleet, pace: Pace) -> None:
+        self.engine = Engine(journal, clock, hub, self)
+        self.clock = clock
+        self.fleet = fleet
+        self.pace = pace
+        self.fences = Fences(0)
+        self.refusals: dict[StageKey, dict[str, Refusal]] = {}
+        self.history_ms: dict[str, float] = {}
+        self._parked: dict[str, set[str]] = defaultdict(set)
+        self._pump_is_due = False
+        self.hungry = asyncio.Event()
+        """Set when the queue in the database should be claimed from."""
+
+    def begin(self, epoch: int) -> None:
+        """A new life: nothing that an earlier one held is valid any more."""
+        self.fences = Fences(epoch)
+        self.engine.owned.clear()
+        self.refusals.clear()
+        self._parked.clear()
+        for worker in self.fleet:
+            for fence in list(worker.assignments):
+                self.fleet.free(worker, fence)
+
+    # ------------------------------------------------------------------------------------------------- the pump
+
+    def wake(self) -> None:
+        """Make offers once, after everything that is being handled in this turn of the loop."""
+        if not self._pump_is_due:
+            self._pump_is_due = True
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_is_due = False
+        while (action := self._next_action()) is not None:
+            key, stage = self.engine.ready[action].pop()
+            record = self.engine.owned.get(key[2])
+            if record is not None and self.engine.is_offerable(record, stage):
+                self._place(record, stage, action)
+        if self._is_thin():
+            self.hungry.set()
+
+    def _is_thin(self) -> bool:
+        """Whether work may wait in the database that there is room for here."""
+        return any(
+            ready.bound is not None and 2 * len(ready.entries) < self.fleet.window(action)
+            for action, ready in self.engine.ready.items()
+        )
+
+    def _next_action(self) -> str | None:
+        """The action whose first entry is the first in the order of work, among those with a free slot somewhere."""
+        best: str | None = None
+        best_key: OrderKey | None = None
+        for action, ready in self.engine.ready.items():
+            if ready.entries and self.fleet.has_credit(action):
+                key = ready.entries[0][0]
+                if best_key is None or key < best_key:
+                    best, best_key = action, key
+        return best
+
+    def _place(self, record: Record, stage: str, action: str) -> None:
+        execution_id = record.execution.execution_id
+        refused = self.refusals.get((execution_id, stage), NO_REFUSALS)
+        candidates = (worker.facts for worker in self.fleet.offering(action))
+        now = self.clock.monotonic()
+        chosen = choose(candidates, action, execution_id, refused, now)
+        if chosen is None:
+            self._park(record, stage, self._ask_again_in(action, execution_id, refused, now))
+            return
+        worker = self.fleet.get(chosen.worker_id)
+        if worker is not None:
+            self._offer(record, stage, action, worker, now)
+
+    def _ask_again_in(self, action: str, execution_id: str, refused: Mapping[str, Refusal], now: float) -> float:
+        waits = [self.pace.refused_longest]
+        for worker in self.fleet.offering(action):
+            why = objection(worker.facts, action, execution_id, refused, now)
+            if why is not None and why.until is not None:
+                waits.append(why.until - now)
+        return max(min(waits), 0.01)
+
+    def _park(self, record: Record, stage: str, delay: float) -> None:
+        """Nobody can be asked for this stage now: set it aside so that it does not block those behind it."""
+        self._parked[record.execution.execution_id].add(stage)
+        self.engine.enqueue(record, stage, delay)
+
+    def unpark(self, execution_id: str) -> None:
+        record = self.engine.owned.get(execution_id)
+        for stage in self._parked.pop(execution_id, ()):
+            if record is not None and self.engine.is_offerable(record, stage):
+                self.engine.enqueue(record, stage)
+
+    def unpark_all(self) -> None:
+        """The fleet changed: whatever was set aside may find a worker now."""
+        for execution_id in list(self._parked):
+            self.unpark(execution_id)
+        self.hungry.set()
+        self.wake()
+
+    def _offer(self, record: Record, name: str, action: str, worker: Worker, now: float) -> None:
+        execution = record.execution
+        spec = execution.spec(name)
+        try:
+            given = spec.with_.render(execution.scope)
+        except UnresolvedReference as error:
+            self.engine.apply(record, Unrenderable(name, str(error)))
+            return
+        fence = self.fences.next()
+        stage = execution.stages[name]
+        packet = Offer(
+            execution_id=execution.execution_id,
+            stage_id=stage_id(execution.execution_id, name),
+            attempt=stage.attempt,
+            fence=fence,
+            action=action,
+            input_data=given,
+            resource_requirements=Resources(timeout_ms=int(spec.timeout.total_seconds() * 1000)),
+            offer_expires_ms=int(self.pace.offer_expires * 1000),
+            lease_ms=int(self.pace.lease * 1000),
+        )
+        conversation = Conversation(name, fence, stage.attempt, worker.worker_id)
+        record.conversations[fence] = conversation
+        self.engine.apply(record, Offered(name, fence, worker.worker_id), (conversation,))
+        self.fleet.take(
+            worker,
+            Assignment(
+                execution_id=execution.execution_id,
+                stage=name,
+                action=action,
+                fence=fence,
+                attempt=stage.attempt,
+                offered_at=now,
+                expires_at=now + self.pace.offer_expires,
+            ),
+        )
+        self.send(record, worker, conversation, packet)
+
+    # --------------------------------------------------------------------------------------------- what goes out
+
+    def send(
+        self, record: Record, worker: Worker, conversation: Conversation | None, packet: OrchestratorPacket
+    ) -> None:
+        """Log the packet in its conversation and hand it to the worker's link, if it has one now."""
+        encoded = dumps(packet.document())
+        if conversation is not None:
+            conversation.add(record.next_sequence(), self.clock.now(), True, packet.type, encoded)
+        if worker.link is not None:
+            worker.link.send(packet, encoded)
+
+    def start_process(self, record: Record, stage: str) -> None:
+        """The worker accepted: tell it to begin. From now on its lease and the stage's timeout run."""
+        execution = record.execution
+        state = execution.stages[stage]
+        worker = self.fleet.get(state.worker_id or "")
+        if worker is None or state.fence is None or state.fence not in worker.assignments:
+            return
+        assignment = worker.assignments[state.fence]
+        now = self.clock.monotonic()
+        assignment.started_at = now
+        assignment.lease_until = now + self.pace.lease
+        assignment.timeout_at = now + execution.spec(stage).timeout.total_seconds()
+        conversation = record.conversations.get(state.fence)
+        self.engine.apply(record, Started(stage, state.fence), (conversation,) if conversation else ())
+        self.send(record, worker, conversation, self.process_packet(record, state, state.fence))
+
+    def process_packet(self, record: Record, stage: Stage, fence: int) -> Process:
+        execution_id = record.execution.execution_id
+        return Process(
+            execution_id=execution_id, stage_id=stage_id(execution_id, stage.name), attempt=stage.attempt, fence=fence
+        )
+
+    def stop_attempt(self, record: Record, effect: StopAttempt) -> None:
+        """Tell the worker to stop. Its slot stays taken until it says that it has, or for a grace period."""
+        worker = self.fleet.get(effect.worker_id)
+        assignment = worker.assignments.get(effect.fence) if worker is not None else None
+        if worker is None or assignment is None or not worker.known:
+            self.settle(record, effect.stage, effect.fence)
+            return
+        assignment.timeout_at = assignment.lease_until = None
+        assignment.grace_until = self.clock.monotonic() + self.pace.cancel_grace
+        execution_id = record.execution.execution_id
+        packet = Cancel.model_validate(
+            {
+                "execution_id": execution_id,
+                "stage_id": stage_id(execution_id, effect.stage),
+                "fence": effect.fence,
+                "reason": effect.reason,
+            }
+        )
+        conversation = record.conversations.get(effect.fence)
+        self.send(record, worker, conversation, packet)
+        if conversation is not None and execution_id in self.engine.owned:
+            self.engine.note_packets(record, conversation)
+
+    def send_ack(self, worker: Worker, result: Result, committed: bool) -> None:
+        packet = ack_of(result, committed=committed)
+        if worker.link is not None:
+            worker.link.send(packet, dumps(packet.document()))
+
+    # ------------------------------------------------------------------------------------------- what is settled
+
+    def settle(self, record: Record, stage: str, fence: int) -> None:
+        """Nothing more is expected of a stopped attempt."""
+        state = record.execution.stages[stage]
+        if state.status is StageStatus.CANCELLING and state.fence == fence:
+            self.engine.apply_if_valid(record, Settled(stage, fence))
+
+    def free(self, worker: Worker, fence: int) -> Assignment | None:
+        """The worker's slot is free again: somebody may be waiting for it."""
+        assignment = self.fleet.free(worker, fence)
+        if assignment is not None:
+            if worker.facts.one_stage_of_an_execution:
+                self.unpark(assignment.execution_id)
+            self.wake()
+        return assignment
+
+    def forget_refusals(self, execution_id: str, stage: str) -> None:
+        self.refusals.pop((execution_id, stage), None)
+
+
+def ack_of(result: Result, *, committed: bool) -> Ack:
+    return Ack(
+        execution_id=result.execution_id,
+        stage_id=result.stage_id,
+        fence=result.fence,
+        status="committed" if committed else "stale",
+    )

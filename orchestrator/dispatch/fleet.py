@@ -1,0 +1,199 @@
+"""The workers at home with this replica: their slots, what each holds, and how each is reached.
+
+A slot is taken when an offer is sent and freed when the attempt is over for the worker: refused, expired, reported,
+settled or lost. So no worker is ever offered more than it said it takes, whatever it answers.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from orchestrator.core.placement import Candidate, Refusal
+from orchestrator.dispatch.link import Link
+from protocol.packets import Heartbeat, Registration
+
+SMALLEST_WINDOW: Final = 64
+WINDOW_PER_SLOT: Final = 4
+
+
+@dataclass(slots=True)
+class Assignment:
+    """One attempt at one worker, as this replica holds it; times are monotonic seconds."""
+
+    execution_id: str
+    stage: str
+    action: str
+    fence: int
+    attempt: int
+    offered_at: float
+    expires_at: float
+    lease_until: float | None = None
+    timeout_at: float | None = None
+    grace_until: float | None = None
+    started_at: float | None = None
+
+
+@dataclass(slots=True)
+class Worker:
+    """One registered worker. `facts` is what placement looks at; `link` is None while it cannot be reached."""
+
+    worker_id: str
+    instance_id: str
+    facts: Candidate
+    version: str = "0"
+    display_name: str | None = None
+    url: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+    registered_at: datetime | None = None
+    last_seen: float = 0.0
+    load: float | None = None
+    link: Link | None = None
+    assignments: dict[int, Assignment] = field(default_factory=dict)
+    faults: int = 0
+    known: bool = True
+    built_in: bool = False
+
+    @property
+    def status(self) -> str:
+        if self.facts.draining:
+            return "draining"
+        if not self.facts.connected:
+            return "unreachable"
+        return "busy" if self.facts.free <= 0 else "ready"
+
+    def refuse(self, action: str, refusal: Refusal) -> None:
+        """Remember why this worker is not asked for the action for now."""
+        self.facts.refusals[action] = refusal
+
+    def expect(self, action: str, milliseconds: float) -> None:
+        """Remember the last estimate it gave for the action."""
+        self.facts.expected_ms[action] = milliseconds
+
+
+class Fleet:
+    """All workers of this replica, by id and by action."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, Worker] = {}
+        self._by_action: dict[str, list[Worker]] = {}
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self._workers.values())
+
+    def get(self, worker_id: str) -> Worker | None:
+        return self._workers.get(worker_id)
+
+    def actions(self) -> list[str]:
+        """The actions that a worker in reach offers."""
+        return [
+            action for action, workers in self._by_action.items() if any(worker.facts.connected for worker in workers)
+        ]
+
+    def offering(self, action: str) -> Sequence[Worker]:
+        return self._by_action.get(action, ())
+
+    def slots(self, action: str) -> int:
+        """How many slots the workers in reach have for the action."""
+        return sum(
+            worker.facts.slots
+            for worker in self.offering(action)
+            if worker.facts.connected and not worker.facts.draining
+        )
+
+    def window(self, action: str) -> int:
+        """How many ready stages of an action memory holds: none without a worker, else some for each slot."""
+        slots = self.slots(action)
+        return max(SMALLEST_WINDOW, WINDOW_PER_SLOT * slots) if slots else 0
+
+    def has_credit(self, action: str) -> bool:
+        return any(
+            worker.facts.free > 0 and worker.facts.connected and not worker.facts.draining
+            for worker in self.offering(action)
+        )
+
+    def enter(self, registration: Registration, instance_id: str, now: float, at: datetime) -> tuple[Worker, bool]:
+        """The worker as it registered, and whether this is another life of it than the one known so far."""
+        before = self._workers.get(registration.worker_id)
+        facts = Candidate(
+            worker_id=registration.worker_id,
+            capabilities=frozenset(registration.capabilities),
+            slots=registration.max_concurrent_executions,
+            free=registration.max_concurrent_executions,
+            connected=False,
+            one_stage_of_an_execution=registration.url is not None,
+        )
+        worker = Worker(
+            worker_id=registration.worker_id,
+            instance_id=instance_id,
+            facts=facts,
+            version=registration.version,
+            display_name=registration.display_name,
+            url=registration.url,
+            labels=registration.labels,
+            registered_at=at,
+            last_seen=now,
+        )
+        replaced = before is not None and before.known and before.instance_id != instance_id
+        if before is not None:
+            self._remove_from_actions(before)
+            worker.assignments = before.assignments
+            facts.expected_ms = before.facts.expected_ms
+            facts.executions = before.facts.executions
+            facts.free = facts.slots - len(worker.assignments)
+            if not replaced:
+                worker.link, facts.connected = before.link, before.facts.connected
+        self._workers[worker.worker_id] = worker
+        for action in facts.capabilities:
+            self._by_action.setdefault(action, []).append(worker)
+        return worker, replaced
+
+    def expected(self, worker_id: str) -> Worker:
+        """The worker, or a place held for one that has attempts here and has not been heard of yet."""
+        worker = self._workers.get(worker_id)
+        if worker is None:
+            facts = Candidate(worker_id=worker_id, capabilities=frozenset(), slots=1, free=0, connected=False)
+            worker = self._workers[worker_id] = Worker(worker_id, "", facts, known=False)
+        return worker
+
+    def remove(self, worker_id: str) -> None:
+        worker = self._workers.pop(worker_id, None)
+        if worker is not None:
+            self._remove_from_actions(worker)
+
+    def _remove_from_actions(self, worker: Worker) -> None:
+        for action in worker.facts.capabilities:
+            offering = self._by_action[action]
+            offering.remove(worker)
+            if not offering:
+                del self._by_action[action]
+
+    def take(self, worker: Worker, assignment: Assignment) -> None:
+        """Debit a slot."""
+        worker.assignments[assignment.fence] = assignment
+        worker.facts.free = worker.facts.slots - len(worker.assignments)
+        held = worker.facts.executions
+        held[assignment.execution_id] = held.get(assignment.execution_id, 0) + 1
+
+    def free(self, worker: Worker, fence: int) -> Assignment | None:
+        """Credit the slot of an attempt that is over for the worker."""
+        assignment = worker.assignments.pop(fence, None)
+        if assignment is None:
+            return None
+        worker.facts.free = worker.facts.slots - len(worker.assignments)
+        held = worker.facts.executions
+        held[assignment.execution_id] -= 1
+        if not held[assignment.execution_id]:
+            del held[assignment.execution_id]
+        return assignment
+
+    def beat(self, worker: Worker, heartbeat: Heartbeat, now: float, lease: float) -> None:
+        """A heartbeat: the leases of what the worker says it runs begin anew."""
+        worker.last_seen = now
+        worker.load = heartbeat.load
+        if heartbeat.draining:
+            worker.facts.draining = True
+        held = None if heartbeat.running is None else {key.fence for key in heartbeat.running}
+        for fence, assignment in worker.assignments.items():
+            if assignment.lease_until is not None and (held is None or fence in held):
+                assignment.lease_until = now + lease

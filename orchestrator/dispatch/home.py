@@ -1,0 +1,287 @@
+"""This replica as the home of workers: they register, open and close links, beat, are probed, drain."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+import structlog
+
+from orchestrator.core.document import instant, stage_id
+from orchestrator.core.seams import Clock, Ids
+from orchestrator.core.stage import StageStatus
+from orchestrator.dispatch.answers import Answers
+from orchestrator.dispatch.dispatcher import Dispatcher
+from orchestrator.dispatch.fleet import Assignment, Worker
+from orchestrator.dispatch.http_link import HttpLink
+from orchestrator.dispatch.link import Link
+from orchestrator.dispatch.pace import Pace
+from orchestrator.store.record import Record
+from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
+from protocol.codec import dumps
+from protocol.packets import PROTOCOL_VERSION, Directive, Drain, Heartbeat, Registered, Registration
+
+PROBE_TIMEOUT: Final = 3.0
+
+log = structlog.get_logger()
+
+
+class RegistrationRefused(Exception):
+    """A registration that cannot stand; `path` names the field at fault."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How this replica reaches workers, and how they reach it."""
+
+    session: aiohttp.ClientSession
+    secret: str
+    public_url: str
+
+
+class Home:
+    """Registration and liveness of the workers whose slots this replica counts."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        answers: Answers,
+        registry: WorkerRegistry,
+        reach: Reach,
+        ids: Ids,
+        replica_id: str,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._answers = answers
+        self._registry = registry
+        self._reach = reach
+        self._ids = ids
+        self._replica_id = replica_id
+        self._tasks = tasks
+        self._clock: Clock = dispatcher.clock
+        self._pace: Pace = dispatcher.pace
+
+    # ------------------------------------------------------------------------------------------------ coming, going
+
+    async def register(self, registration: Registration) -> Registered:
+        """Enter a worker. Raises `RegistrationRefused` for a protocol or a URL that cannot be used."""
+        if registration.protocol != PROTOCOL_VERSION:
+            raise RegistrationRefused(
+                "protocol", f"protocol {registration.protocol} is not spoken here, {PROTOCOL_VERSION} is"
+            )
+        instance_id = registration.instance_id or self._ids.new("inst")
+        link = None
+        if registration.url is not None:
+            link = self._http_link(registration.worker_id, registration.url)
+            try:
+                async with asyncio.timeout(PROBE_TIMEOUT):
+                    answers = await link.probe([])
+            except TimeoutError:
+                answers = False
+            if not answers:
+                raise RegistrationRefused("url", f"nothing answers at {registration.url}")
+        await self._registry.register(registration, instance_id, self._replica_id)
+        self._enter(registration, instance_id, link)
+        log.info("worker.registered", worker_id=registration.worker_id, instance_id=instance_id, url=registration.url)
+        return Registered(
+            worker_id=registration.worker_id,
+            instance_id=instance_id,
+            heartbeat_interval_ms=int(self._pace.heartbeat * 1000),
+            websocket_url=self._websocket_url(registration.worker_id),
+        )
+
+    def _enter(self, registration: Registration, instance_id: str, link: HttpLink | None) -> None:
+        before = self._dispatcher.fleet.get(registration.worker_id)
+        old_link = before.link if before is not None else None
+        now = self._clock.monotonic()
+        worker, replaced = self._dispatcher.fleet.enter(registration, instance_id, now, self._clock.now())
+        held = {key.fence for key in registration.running}
+        for assignment in list(worker.assignments.values()):
+            if assignment.fence in held:
+                if assignment.lease_until is not None:
+                    assignment.lease_until = now + self._pace.lease
+            elif replaced:
+                self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew")
+        if old_link is not None and (replaced or link is not None):
+            old_link.close("replaced by another registration")
+            worker.link, worker.facts.connected = None, False
+        if link is not None:
+            worker.link, worker.facts.connected = link, True
+        for refused in self._dispatcher.refusals.values():
+            refused.pop(worker.worker_id, None)
+        self._dispatcher.unpark_all()
+
+    def enter_built_in(self, registration: Registration, link: Link) -> None:
+        """A worker inside this process: in no registry, always connected, its heartbeats go without saying."""
+        self._enter(registration, registration.worker_id, None)
+        worker = self._dispatcher.fleet.get(registration.worker_id)
+        if worker is not None:
+            worker.link, worker.facts.connected, worker.built_in = link, True, True
+
+    async def take_home(self) -> None:
+        """Workers reached by URL whose home died, or that this replica's earlier life knew: theirs is here now."""
+        for row in await self._registry.take_home(self._replica_id):
+            known = self._dispatcher.fleet.get(row.worker_id)
+            if known is not None and known.known:
+                continue
+            registration = registration_of(row)
+            self._enter(registration, row.instance_id, self._http_link(row.worker_id, registration.url or ""))
+            self._resume_over_http(row.worker_id)
+
+    def _resume_over_http(self, worker_id: str) -> None:
+        """The call that carried an attempt died with its caller: ask for it again.
+
+        A worker that knows attempts joins the one that runs; one that does not runs it once more. Either way one
+        result is committed.
+        """
+        worker = self._dispatcher.fleet.get(worker_id)
+        if worker is None or worker.link is None:
+            return
+        for assignment in worker.assignments.values():
+            record = self._dispatcher.engine.owned.get(assignment.execution_id)
+            stage = record.execution.stages[assignment.stage] if record is not None else None
+            if record is not None and stage is not None and stage.status is StageStatus.RUNNING:
+                packet = self._dispatcher.process_packet(record, stage, assignment.fence)
+                worker.link.send(packet, dumps(packet.document()))
+
+    def adopt(self, record: Record) -> None:
+        """Attempts that were alive under the former owner: their workers have a lease's time to be heard of."""
+        execution, now = record.execution, self._clock.monotonic()
+        for stage in execution.stages.values():
+            if not stage.is_live or stage.fence is None or stage.worker_id is None:
+                continue
+            running = stage.status is StageStatus.RUNNING
+            spec = execution.spec(stage.name)
+            worker = self._dispatcher.fleet.expected(stage.worker_id)
+            assignment = Assignment(
+                execution_id=execution.execution_id,
+                stage=stage.name,
+                action=spec.action or "",
+                fence=stage.fence,
+                attempt=stage.attempt,
+                offered_at=now,
+                expires_at=now + self._pace.offer_expires,
+                started_at=now if running else None,
+                lease_until=now + self._pace.lease if running else None,
+                timeout_at=now + spec.timeout.total_seconds() if running else None,
+                grace_until=now + self._pace.cancel_grace if stage.status is StageStatus.CANCELLING else None,
+            )
+            self._dispatcher.fleet.take(worker, assignment)
+
+    def connected(self, worker_id: str, link: Link) -> None:
+        """The worker dialled in."""
+        worker = self._dispatcher.fleet.get(worker_id)
+        if worker is None:
+            link.close("register first")
+            return
+        if worker.link is not None and worker.link is not link:
+            worker.link.close("replaced by another link")
+        worker.link, worker.facts.connected = link, True
+        worker.last_seen = self._clock.monotonic()
+        log.info("worker.linked", worker_id=worker_id)
+        self._dispatcher.unpark_all()
+
+    def disconnected(self, worker_id: str, link: Link) -> None:
+        """The link ended. Running attempts keep their leases: the worker may come back and go on."""
+        worker = self._dispatcher.fleet.get(worker_id)
+        if worker is None or worker.link is not link:
+            return
+        worker.link, worker.facts.connected = None, False
+        log.info("worker.unlinked", worker_id=worker_id, attempts=len(worker.assignments))
+        for assignment in list(worker.assignments.values()):
+            if assignment.started_at is None and assignment.grace_until is None:
+                self._answers.offer_unanswered(worker_id, assignment.fence, "its link closed before it answered")
+
+    async def drain(self, worker_id: str) -> bool:
+        """Whether there is such a worker; it finishes what it holds and is offered nothing more."""
+        known = await self._registry.drain(worker_id)
+        worker = self._dispatcher.fleet.get(worker_id)
+        if worker is not None:
+            worker.facts.draining = True
+            if worker.link is not None:
+                packet = Drain()
+                worker.link.send(packet, dumps(packet.document()))
+        return known
+
+    # --------------------------------------------------------------------------------------------------- being alive
+
+    def beat(self, worker_id: str, heartbeat: Heartbeat) -> list[Directive] | None:
+        """A heartbeat's directives; None for a worker that is not known here and has to register again."""
+        worker = self._dispatcher.fleet.get(worker_id)
+        if worker is None or not worker.known:
+            return None
+        self._answers.beat(worker, heartbeat)
+        directives = [Directive(directive="drain")] if worker.facts.draining and not heartbeat.draining else []
+        for key in heartbeat.running or ():
+            record = self._dispatcher.engine.owned.get(key.execution_id)
+            # An attempt of an execution that is not owned here may well be valid: its owner will say.
+            if record is not None and key.fence not in worker.assignments:
+                stale = {"execution_id": key.execution_id, "stage_id": key.stage_id, "fence": key.fence}
+                directives.append(Directive.model_validate({"directive": "stop", **stale}))
+        return directives
+
+    def probe_quiet(self) -> None:
+        """Ask workers reached by URL that were not heard of for a heartbeat's time. Any HTTP answer is life."""
+        now = self._clock.monotonic()
+        for worker in self._dispatcher.fleet:
+            if isinstance(worker.link, HttpLink) and now - worker.last_seen >= self._pace.heartbeat:
+                self._tasks.create_task(self._probe(worker, worker.link))
+
+    async def _probe(self, worker: Worker, link: HttpLink) -> None:
+        attempts = [
+            (held.execution_id, stage_id(held.execution_id, held.stage), held.stage, held.fence)
+            for held in worker.assignments.values()
+            if held.started_at is not None
+        ]
+        if await link.probe(attempts):
+            if not worker.facts.connected:
+                log.info("worker.reachable", worker_id=worker.worker_id)
+                worker.facts.connected = True
+                self._dispatcher.unpark_all()
+            self._answers.heard(worker.worker_id)
+        elif worker.facts.connected and self._clock.monotonic() - worker.last_seen >= self._pace.lease:
+            log.warning("worker.unreachable", worker_id=worker.worker_id)
+            worker.facts.connected = False
+
+    def _http_link(self, worker_id: str, url: str) -> HttpLink:
+        return HttpLink(worker_id, url, self._reach.session, self._reach.secret, self._answers, self._pace, self._tasks)
+
+    def _websocket_url(self, worker_id: str) -> str:
+        return f"{self._reach.public_url.replace('http', 'ws', 1)}/api/workers/{worker_id}/link"
+
+
+def registration_of(row: RegisteredWorker) -> Registration:
+    return Registration(
+        worker_id=row.worker_id,
+        display_name=row.display_name,
+        version=row.version,
+        url=row.url,
+        capabilities=row.capabilities,
+        max_concurrent_executions=row.slots,
+        labels=row.labels,
+        resources=row.resources,
+    )
+
+
+def worker_document(worker: Worker) -> dict[str, object]:
+    """A worker as `GET /api/workers` shows it."""
+    facts = worker.facts
+    return {
+        "workerId": worker.worker_id,
+        "instanceId": worker.instance_id,
+        "displayName": worker.display_name,
+        "version": worker.version,
+        "url": worker.url,
+        "capabilities": sorted(facts.capabilities),
+        "status": worker.status,
+        "slots": {"total": facts.slots, "free": max(facts.free, 0)},
+        "load": worker.load,
+        "labels": worker.labels,
+        "estimatesMs": dict(facts.expected_ms),
+        "registeredAt": instant(worker.registered_at),
+    }

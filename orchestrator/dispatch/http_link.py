@@ -1,0 +1,303 @@
+"""Plain HTTP to a worker, packet by packet, exactly as the original wire format has it.
+
+A call here is a task: an offer is answered by its response, `process` by its response or, after a 202, by a later
+report. Nothing a worker answers is trusted: sizes are capped, redirects are not followed, and what cannot be read is a
+fault of the attempt, never of the orchestrator.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol, TypeVar
+
+import aiohttp
+import structlog
+from pydantic import ValidationError
+from yarl import URL
+
+from orchestrator.dispatch.link import Receiver
+from orchestrator.dispatch.pace import Pace
+from protocol.codec import MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, dumps, loads
+from protocol.errors import FailureCode, ProtocolError, RefusalCode
+from protocol.packets import (
+    Accept,
+    Ack,
+    Cancel,
+    Failure,
+    HandshakeAnswer,
+    Model,
+    Offer,
+    OrchestratorPacket,
+    Process,
+    ProcessAnswer,
+    Progress,
+    Reject,
+    Result,
+)
+
+BUSY: Final = (429, 503)
+ABSENT: Final = (404, 405, 501)
+CALL_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+
+log = structlog.get_logger()
+
+M = TypeVar("M", bound=Model)
+
+
+class Attempt(Protocol):
+    """What a probe asks about."""
+
+    execution_id: str
+    stage: str
+    fence: int
+
+
+class Unreadable(Exception):
+    """An answer that is not what the protocol says; the message says how."""
+
+    def __init__(self, message: str, code: FailureCode = FailureCode.MALFORMED_ANSWER) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class HttpLink:
+    """One worker that is reached by its URL."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        url: str,
+        session: aiohttp.ClientSession,
+        secret: str,
+        receiver: Receiver,
+        pace: Pace,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.worker_id = worker_id
+        self._base = URL(url.rstrip("/"))
+        self._session = session
+        self._headers = {
+            "Authorization": f"Bearer {secret}",
+            "X-Worker-ID": "baton-orchestrator",
+            "Content-Type": "application/json",
+        }
+        self._receiver = receiver
+        self._pace = pace
+        self._tasks = tasks
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._acknowledges = True
+        self._cancels = True
+
+    def send(self, packet: OrchestratorPacket, encoded: bytes) -> None:
+        match packet:
+            case Offer():
+                self._begin(packet.fence, self._offer(packet, encoded))
+            case Process():
+                self._begin(packet.fence, self._process(packet, encoded))
+            case Cancel():
+                self._spawn(self._cancel(packet, encoded))
+            case Ack() if self._acknowledges and packet.status == "committed":
+                self._spawn(self._acknowledge(packet))
+
+    def close(self, reason: str) -> None:
+        """Abandon all calls. What they were about is settled by whoever closes."""
+        for call in list(self._calls.values()):
+            call.cancel(reason)
+
+    async def probe(self, attempts: list[tuple[str, str, str, int]]) -> bool:
+        """Whether the worker answers at all; asks how far each attempt is: (execution id, stage id, stage, fence)."""
+        if not attempts:
+            return await self._answers("/api/held")
+        alive = False
+        for execution_id, identifier, _, fence in attempts:
+            try:
+                status, body = await self._call("GET", f"/api/progress/{execution_id}", None, MAX_DOCUMENT_BYTES)
+            except CALL_FAULTS:
+                continue
+            alive = True
+            if status == 200:
+                self._report_progress(execution_id, identifier, fence, body)
+        return alive
+
+    async def _answers(self, path: str) -> bool:
+        try:
+            await self._call("GET", path, None, MAX_DOCUMENT_BYTES)
+        except CALL_FAULTS:
+            return False
+        return True
+
+    def _report_progress(self, execution_id: str, identifier: str, fence: int, body: bytes) -> None:
+        try:
+            document = {**loads(body), "executionId": execution_id, "stageId": identifier, "fence": fence}
+            packet = Progress.model_validate({**document, "type": "progress"})
+        except (ProtocolError, ValidationError, TypeError):
+            return
+        self._receiver.receive(self.worker_id, (packet,))
+
+    # -------------------------------------------------------------------------------------------------- the calls
+
+    async def _offer(self, offer: Offer, encoded: bytes) -> None:
+        try:
+            status, body = await self._call("POST", "/api/handshake", encoded, MAX_DOCUMENT_BYTES)
+            packet = self._answer(offer, status, body)
+        except (Unreadable, *CALL_FAULTS) as fault:
+            self._receiver.offer_unanswered(self.worker_id, offer.fence, described(fault))
+            return
+        self._receiver.receive(self.worker_id, (packet,))
+
+    def _answer(self, offer: Offer, status: int, body: bytes) -> Accept | Reject:
+        key: dict[str, Any] = {"execution_id": offer.execution_id, "stage_id": offer.stage_id, "fence": offer.fence}
+        if status in BUSY:
+            return Reject(**key, code=RefusalCode.BUSY, reason=f"answered {status}", retry_after_ms=None)
+        if status in ABSENT:
+            return Reject(**key, code=RefusalCode.UNSUPPORTED, reason=f"answered {status} to the handshake")
+        if status >= 500:
+            raise Unreadable(f"answered {status} to the handshake")
+        answer = read(HandshakeAnswer, body, f"its answer ({status}) to the handshake")
+        if answer.execution_id != offer.execution_id:
+            raise Unreadable(f"answered the handshake for another execution, {answer.execution_id}")
+        if not answer.accepted:
+            return Reject(
+                **key,
+                worker_id=answer.worker_id,
+                code=answer.code or RefusalCode.POLICY,
+                reason=answer.reason or "refused without a reason",
+                retry_after_ms=answer.retry_after_ms,
+            )
+        if status >= 400:
+            raise Unreadable(f"answered {status} to the handshake, but accepted")
+        if answer.stage_id is not None:
+            if answer.stage_id != offer.stage_id:
+                raise Unreadable(f"answered the handshake for another stage, {answer.stage_id}")
+            self._receiver.understands_stages(self.worker_id)
+        return Accept(
+            **key,
+            worker_id=answer.worker_id,
+            estimated_completion_ms=answer.estimated_completion_ms,
+            resource_requirements=answer.resource_requirements,
+        )
+
+    async def _process(self, process: Process, encoded: bytes) -> None:
+        try:
+            status, body = await self._call("POST", "/api/process", encoded, MAX_RESULT_BYTES, bounded=False)
+            if status == 202:
+                return
+            if status in BUSY:
+                self._receiver.not_started(self.worker_id, process.fence, f"answered {status} to process", None)
+                return
+            packet = self._result(process, status, body)
+        except Unreadable as fault:
+            retryable = fault.code is not FailureCode.RESULT_TOO_LARGE
+            self._failed(process, fault.code, str(fault), retryable=retryable)
+        except CALL_FAULTS as fault:
+            self._failed(process, FailureCode.WORKER_LOST, described(fault), retryable=True)
+        else:
+            self._receiver.receive(self.worker_id, (packet,))
+
+    def _result(self, process: Process, status: int, body: bytes) -> Result:
+        if status != 200:
+            try:
+                answer = read(ProcessAnswer, body, "")
+            except Unreadable:
+                raise Unreadable(f"answered {status} to process", FailureCode.WORKER_ERROR) from None
+        else:
+            answer = read(ProcessAnswer, body, "its answer to process")
+        if answer.execution_id != process.execution_id:
+            raise Unreadable(f"answered process for another execution, {answer.execution_id}")
+        error = answer.error
+        if isinstance(error, str):
+            error = Failure(message=error)
+        if status >= 500 and error is not None:
+            error = error.model_copy(update={"retryable": True})
+        return Result(
+            execution_id=process.execution_id,
+            stage_id=process.stage_id,
+            fence=process.fence,
+            status="failed" if status != 200 else answer.status,
+            result=answer.result,
+            metrics=answer.metrics,
+            error=error,
+        )
+
+    def _failed(self, process: Process, code: FailureCode, message: str, *, retryable: bool) -> None:
+        self._receiver.attempt_failed(
+            self.worker_id, process.fence, code.value, f"worker {self.worker_id} {message}", retryable
+        )
+
+    async def _cancel(self, cancel: Cancel, encoded: bytes) -> None:
+        if self._cancels:
+            try:
+                status, _ = await self._call("POST", "/api/cancel", encoded, MAX_DOCUMENT_BYTES)
+                self._cancels = status not in ABSENT
+            except CALL_FAULTS as fault:
+                log.info("cancel.undelivered", worker_id=self.worker_id, why=described(fault))
+        call = self._calls.get(cancel.fence)
+        if call is not None:
+            call.cancel()
+        self._receiver.settled(self.worker_id, cancel.fence)
+
+    async def _acknowledge(self, ack: Ack) -> None:
+        body = dumps({**ack.document(), "status": "processed"})
+        try:
+            status, _ = await self._call("POST", "/api/acknowledge", body, MAX_DOCUMENT_BYTES)
+            self._acknowledges = status not in ABSENT
+        except CALL_FAULTS as fault:
+            # The worker sends the result again and is answered with the same ack.
+            log.info("ack.undelivered", worker_id=self.worker_id, why=described(fault))
+
+    # ---------------------------------------------------------------------------------------------------- the wire
+
+    async def _call(
+        self, method: str, path: str, body: bytes | None, max_bytes: int, *, bounded: bool = True
+    ) -> tuple[int, bytes]:
+        timeout = aiohttp.ClientTimeout(
+            total=self._pace.call_timeout if bounded else None, sock_connect=self._pace.call_timeout
+        )
+        async with self._session.request(
+            method,
+            self._base.joinpath(path.lstrip("/")),
+            data=body,
+            headers=self._headers,
+            timeout=timeout,
+            allow_redirects=False,
+        ) as response:
+            content = bytearray()
+            async for chunk in response.content.iter_chunked(1 << 16):
+                content += chunk
+                if len(content) > max_bytes:
+                    response.close()
+                    raise Unreadable(f"answered {path} with more than {max_bytes} bytes", FailureCode.RESULT_TOO_LARGE)
+            return response.status, bytes(content)
+
+    def _begin(self, fence: int, call: Coroutine[Any, Any, None]) -> None:
+        task = self._spawn(call)
+        self._calls[fence] = task
+
+        def ended(_: asyncio.Task[None]) -> None:
+            if self._calls.get(fence) is task:
+                del self._calls[fence]
+
+        task.add_done_callback(ended)
+
+    def _spawn(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self._tasks.create_task(call)
+
+
+def read(model: type[M], body: bytes, what: str) -> M:
+    """A worker's answer as a model, or `Unreadable`."""
+    try:
+        return model.model_validate(loads(body, MAX_RESULT_BYTES))
+    except ProtocolError as error:
+        raise Unreadable(f"{what} is {error.message}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise Unreadable(f"{what} is malformed: {path}: {first['msg']}") from None
+
+
+def described(fault: BaseException) -> str:
+    """A fault of the network as a sentence's end."""
+    if isinstance(fault, Unreadable):
+        return str(fault)
+    if isinstance(fault, TimeoutError):
+        return "did not answer in time"
+    return f"cannot be reached: {str(fault) or type(fault).__name__}"

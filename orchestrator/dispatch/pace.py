@@ -1,0 +1,20 @@
+"""The intervals by which the dispatcher lives, in seconds. Tests shorten them; nothing else differs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`lease` is how long an attempt outlives the last sign of its worker, and an execution the last sign of its
+    owner. Workers are told to send heartbeats every `heartbeat`; quiet ones reached by URL are probed as often."""
+
+    heartbeat: float = 5.0
+    lease: float = 15.0
+    offer_expires: float = 10.0
+    cancel_grace: float = 5.0
+    busy_again: float = 0.5
+    refused_again: float = 2.0
+    refused_longest: float = 60.0
+    sweep: float = 0.1
+    poll: float = 1.0
+    call_timeout: float = 10.0

@@ -1,0 +1,160 @@
+"""One replica: its parts wired together, its life under an epoch, and its loops.
+
+Each loop is a small `tick` that is called again and again; tests call the ticks themselves.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from orchestrator.core.seams import Clock, Failpoints, Ids, Random
+from orchestrator.dispatch.answers import Answers
+from orchestrator.dispatch.check import CheckWorker, check_registration
+from orchestrator.dispatch.claims import Claims
+from orchestrator.dispatch.commands import Commands
+from orchestrator.dispatch.dispatcher import Dispatcher
+from orchestrator.dispatch.fleet import Fleet
+from orchestrator.dispatch.home import Home, Reach
+from orchestrator.dispatch.outlook import Outlook
+from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.reaper import Reaper
+from orchestrator.dispatch.watch import Hub
+from orchestrator.store.blobs import Blobs
+from orchestrator.store.database import UNAVAILABLE, Database
+from orchestrator.store.executions import Executions
+from orchestrator.store.journal import Journal
+from orchestrator.store.loading import Loading
+from orchestrator.store.ownership import Ownership
+from orchestrator.store.templates import Templates
+from orchestrator.store.workers import WorkerRegistry
+
+STOP_SECONDS: Final = 10.0
+
+log = structlog.get_logger()
+
+
+class Replica:
+    """Everything that drives executions in this process."""
+
+    def __init__(
+        self,
+        *,
+        replica_id: str,
+        database: Database,
+        templates: Templates,
+        blobs: Blobs,
+        reach: Reach,
+        clock: Clock,
+        ids: Ids,
+        random: Random,
+        failpoints: Failpoints,
+        tasks: asyncio.TaskGroup,
+        pace: Pace,
+    ) -> None:
+        self.replica_id = replica_id
+        self.clock = clock
+        self.pace = pace
+        self.reach = reach
+        self._tasks = tasks
+        self._loops: list[asyncio.Task[None]] = []
+        loading = Loading(templates, blobs)
+        self.hub = Hub()
+        self.fleet = Fleet()
+        self.registry = WorkerRegistry(database)
+        self.ownership = Ownership(database, loading, replica_id)
+        self.executions = Executions(database, loading)
+        self.journal = Journal(database, blobs, clock, failpoints, replica_id, self._stale)
+        self.dispatcher = Dispatcher(self.journal, clock, self.hub, self.fleet, pace)
+        self.answers = Answers(self.dispatcher, random, self.executions.was_taken, tasks)
+        self.home = Home(self.dispatcher, self.answers, self.registry, reach, ids, replica_id, tasks)
+        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal)
+        self.outlook = Outlook(self.dispatcher, self.executions)
+        self.commands = Commands(
+            self.dispatcher, self.claims, self.ownership, self.journal, self.executions, self.outlook, ids
+        )
+        self.reaper = Reaper(self.dispatcher, self.answers, random)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this replica holds its epoch and may write."""
+        return self.ownership.epoch > 0 and not self.journal.epoch_lost.is_set()
+
+    async def start(self) -> None:
+        """Begin a life and take up what earlier ones left, before any worker can report."""
+        self._tasks_of_journal = self.journal.start(self._tasks)
+        await self._begin()
+        self.dispatcher.history_ms.update(await self.executions.durations())
+        self.home.enter_built_in(check_registration(), CheckWorker(self.answers, self.clock))
+        for tick, seconds in (
+            (self._sweep, self.pace.sweep),
+            (self._live, self.pace.lease / 3),
+            (self._probe, self.pace.heartbeat / 2),
+            (self.claims.read_inbox, self.pace.poll),
+        ):
+            self._loops.append(self._tasks.create_task(self._every(seconds, tick)))
+        self._loops.append(self._tasks.create_task(self._claim_when_hungry()))
+
+    async def stop(self) -> None:
+        """End cleanly: nothing more is offered or claimed, everything is flushed, and others need not wait."""
+        for loop in self._loops:
+            loop.cancel()
+        with suppress(TimeoutError, *UNAVAILABLE):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.journal.drain()
+                await self.ownership.lapse()
+        for worker in self.fleet:
+            if worker.link is not None:
+                worker.link.close("the orchestrator stops")
+        for task in self._tasks_of_journal:
+            task.cancel()
+
+    async def _begin(self) -> None:
+        epoch = await self.ownership.register(self.reach.public_url, timedelta(seconds=self.pace.lease))
+        self.journal.begin(epoch)
+        self.dispatcher.begin(epoch)
+        log.info("replica.began", replica_id=self.replica_id, epoch=epoch)
+        await self.claims.take_over()
+        await self.home.take_home()
+        self.dispatcher.hungry.set()
+
+    async def _sweep(self) -> None:
+        self.reaper.sweep()
+
+    async def _live(self) -> None:
+        if self.journal.epoch_lost.is_set() or not await self.claims.renew():
+            log.error("replica.deposed", replica_id=self.replica_id, epoch=self.ownership.epoch)
+            await self._begin()
+            return
+        await self.claims.take_over()
+        await self.home.take_home()
+
+    async def _probe(self) -> None:
+        self.home.probe_quiet()
+
+    async def _claim_when_hungry(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.pace.poll):
+                    await self.dispatcher.hungry.wait()
+            self.dispatcher.hungry.clear()
+            await self._bounded(self.claims.refill)
+
+    async def _every(self, seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await self._bounded(tick)
+            await self.clock.sleep(seconds)
+
+    async def _bounded(self, tick: Callable[[], Awaitable[None]]) -> None:
+        """A tick that the database's absence does not end: it is tried again at its next turn."""
+        try:
+            await tick()
+        except UNAVAILABLE as error:
+            log.warning("database.away", loop=getattr(tick, "__name__", "?"), error=repr(error))
+            await self.clock.sleep(self.pace.poll)
+
+    def _stale(self, execution_id: str) -> None:
+        self.dispatcher.engine.drop(execution_id)

@@ -1,0 +1,78 @@
+"""The WebSocket that a worker dials: JSON arrays of packets both ways, as many in a frame as there are to send."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from orchestrator.dispatch.home import Home
+from orchestrator.dispatch.link import Receiver
+from protocol.codec import MAX_RESULT_BYTES, decode_worker_frame
+from protocol.errors import ProtocolError
+from protocol.packets import OrchestratorPacket
+
+PING_SECONDS: Final = 10.0
+BACKLOG_BYTES: Final = 256 * 1024 * 1024
+"""A worker that reads so slowly that this much waits for it is cut off; its leases decide the rest."""
+
+log = structlog.get_logger()
+
+
+class SocketLink:
+    """One open WebSocket. Whatever is sent in one turn of the loop leaves in one frame."""
+
+    def __init__(self, worker_id: str, socket: web.WebSocketResponse) -> None:
+        self.worker_id = worker_id
+        self._socket = socket
+        self._outgoing: list[bytes] = []
+        self._waiting_bytes = 0
+        self._due = asyncio.Event()
+        self._closing: str | None = None
+
+    def send(self, packet: OrchestratorPacket, encoded: bytes) -> None:
+        self._outgoing.append(encoded)
+        self._waiting_bytes += len(encoded)
+        self._due.set()
+
+    def close(self, reason: str) -> None:
+        self._closing = reason
+        self._due.set()
+
+    async def write(self) -> None:
+        """Send what is waiting until the link is closed."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            if self._outgoing:
+                packets, self._outgoing, self._waiting_bytes = self._outgoing, [], 0
+                await self._socket.send_frame(b"[" + b",".join(packets) + b"]", WSMsgType.TEXT)
+            if self._closing is not None or self._waiting_bytes > BACKLOG_BYTES:
+                reason = (self._closing or "reads too slowly").encode()
+                await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason)
+                return
+
+
+async def serve_link(request: web.Request, home: Home, receiver: Receiver, worker_id: str) -> web.WebSocketResponse:
+    """Hold one worker's WebSocket, from its upgrade to its end."""
+    socket = web.WebSocketResponse(heartbeat=PING_SECONDS, max_msg_size=MAX_RESULT_BYTES, compress=False)
+    await socket.prepare(request)
+    link = SocketLink(worker_id, socket)
+    home.connected(worker_id, link)
+    writer = asyncio.create_task(link.write())
+    try:
+        async for message in socket:
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                break
+            data = message.data.encode() if message.type is WSMsgType.TEXT else message.data
+            receiver.receive(worker_id, decode_worker_frame(data))
+    except ProtocolError as error:
+        log.warning("link.malformed", worker_id=worker_id, code=error.code, path=error.path, why=error.message)
+        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(error).encode()[:120])
+    finally:
+        home.disconnected(worker_id, link)
+        writer.cancel()
+        with suppress(asyncio.CancelledError, ConnectionError):
+            await writer
+    return socket

@@ -1,0 +1,195 @@
+"""What one flush writes: rows gathered from memory, turned into the columns that the flush statement unnests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from orchestrator.core.execution import FINAL, Execution
+from orchestrator.core.stage import Stage, StageStatus
+from orchestrator.store.record import Conversation, Durable, Record, Submission
+
+INLINE_BYTES: Final = 64 * 1024
+"""A payload up to this size stands in its row; a larger one becomes an artifact."""
+
+_COLUMNS: Final = {"keys": 4, "submissions": 13, "changes": 15, "stages": 19, "packets": 7, "queue": 5, "artifacts": 4}
+
+
+@dataclass(slots=True)
+class Dirty:
+    """What changed in one execution since its last flush. `queue_action` is set when it is given back to the queue."""
+
+    record: Record
+    stages: set[str] = field(default_factory=set)
+    conversations: dict[int, Conversation] = field(default_factory=dict)
+    then: list[Durable] = field(default_factory=list)
+    queue_action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A payload that is too large for a row."""
+
+    client_id: str
+    sha256: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """The rows of one flush, and who waits for each."""
+
+    keys: list[tuple[Any, ...]] = field(default_factory=list)
+    submissions: list[tuple[Any, ...]] = field(default_factory=list)
+    changes: list[tuple[Any, ...]] = field(default_factory=list)
+    stages: list[tuple[Any, ...]] = field(default_factory=list)
+    packets: list[tuple[Any, ...]] = field(default_factory=list)
+    queue: list[tuple[Any, ...]] = field(default_factory=list)
+    artifacts: list[tuple[Any, ...]] = field(default_factory=list)
+    payloads: dict[tuple[str, str], Artifact] = field(default_factory=dict)
+    inbox: list[int] = field(default_factory=list)
+    dirty: dict[str, Dirty] = field(default_factory=dict)
+    submitted: dict[str, Submission] = field(default_factory=dict)
+
+    def add_submission(self, submission: Submission) -> None:
+        record, execution = submission.record, submission.record.execution
+        self.submitted[execution.execution_id] = submission
+        text, reference = self._payload(execution.client_id, execution.input)
+        keyed = submission.key is not None
+        if keyed:
+            self.keys.append((execution.client_id, submission.key, submission.body_hash, execution.execution_id))
+        self.submissions.append(
+            (
+                execution.execution_id,
+                execution.client_id,
+                execution.template_client_id,
+                execution.template.name,
+                execution.template.version,
+                execution.priority,
+                text,
+                reference,
+                execution.request_id,
+                execution.retry_of,
+                execution.created_at,
+                submission.owned,
+                keyed,
+            )
+        )
+        self.stages += [
+            self._stage(execution, stage)
+            for stage in execution.stages.values()
+            if stage.status is not StageStatus.PENDING
+        ]
+        if not submission.owned:
+            self._add_queue(record, submission.action)
+
+    def add_dirty(self, dirty: Dirty) -> None:
+        record, execution = dirty.record, dirty.record.execution
+        self.dirty[execution.execution_id] = dirty
+        kept = dirty.queue_action is None and execution.status not in FINAL
+        self.changes.append(self._change(record, kept))
+        record.revision += 1
+        for name in dirty.stages:
+            self.stages.append(self._stage(execution, execution.stages[name]))
+        for conversation in dirty.conversations.values():
+            self.packets.append(
+                (
+                    execution.execution_id,
+                    conversation.fence,
+                    execution.client_id,
+                    conversation.stage,
+                    conversation.attempt,
+                    conversation.worker_id,
+                    f"[{','.join(conversation.packets)}]",
+                )
+            )
+        if dirty.queue_action is not None:
+            self._add_queue(record, dirty.queue_action)
+
+    def columns(self) -> list[Any]:
+        """The flush statement's arguments after the replica and its epoch."""
+        arguments: list[Any] = []
+        for noun, width in _COLUMNS.items():
+            rows: Sequence[tuple[Any, ...]] = getattr(self, noun)
+            arguments += zip(*rows, strict=True) if rows else [()] * width
+        return [*arguments, self.inbox]
+
+    def _add_queue(self, record: Record, action: str) -> None:
+        execution = record.execution
+        self.queue.append(
+            (
+                execution.execution_id,
+                execution.client_id,
+                action,
+                execution.priority,
+                execution.started_at is not None,
+            )
+        )
+
+    def _change(self, record: Record, kept: bool) -> tuple[Any, ...]:
+        execution = record.execution
+        result, reference = self._payload(execution.client_id, execution.result)
+        return (
+            execution.execution_id,
+            record.revision,
+            record.revision + 1,
+            record.sequence,
+            execution.status.value,
+            execution.ending.value if execution.ending else None,
+            execution.progress,
+            result,
+            reference,
+            _document(execution.error),
+            execution.usage.cost_usd,
+            execution.usage.tokens,
+            execution.started_at,
+            execution.finished_at,
+            kept,
+        )
+
+    def _stage(self, execution: Execution, stage: Stage) -> tuple[Any, ...]:
+        result, reference = self._payload(execution.client_id, stage.result)
+        return (
+            execution.execution_id,
+            stage.name,
+            execution.client_id,
+            execution.spec(stage.name).action,
+            stage.status.value,
+            stage.attempt,
+            stage.offer_round,
+            stage.fence,
+            stage.settled_fence,
+            stage.worker_id,
+            stage.message,
+            stage.progress,
+            stage.estimate_ms,
+            result,
+            reference,
+            _document(stage.metrics),
+            _document(stage.error),
+            stage.started_at,
+            stage.finished_at,
+        )
+
+    def _payload(self, client_id: str, value: Any) -> tuple[str | None, str | None]:
+        """A JSON payload's text, or the hash of the artifact it becomes; (None, None) for nothing."""
+        if value is None:
+            return None, None
+        data = orjson.dumps(value)
+        if len(data) <= INLINE_BYTES:
+            return data.decode(), None
+        digest = sha256(data).hexdigest()
+        if (client_id, digest) not in self.payloads:
+            self.payloads[client_id, digest] = Artifact(client_id, digest, data)
+            self.artifacts.append((client_id, digest, len(data), ""))
+        return None, digest
+
+
+def _document(value: Any) -> str | None:
+    if value is None:
+        return None
+    if hasattr(value, "document"):
+        value = value.document()
+    return orjson.dumps(value, default=str).decode()

@@ -1,0 +1,127 @@
+"""What clients read of executions: one whole, a page of them, packets, the queue."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+
+from orchestrator.core.document import instant, stage_id
+from orchestrator.core.execution import Execution
+from orchestrator.store.database import Database
+from orchestrator.store.loading import Loading
+from orchestrator.store.statements import statements
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One execution in the queue, in the order of work."""
+
+    execution_id: str
+    client_id: str
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An execution as it is durable, with the sequence number of the last thing that is told of it."""
+
+    execution: Execution
+    sequence: int
+    owner: str | None
+
+
+class Executions:
+    """Reads of pipeline_executions, stage_executions and handshake_packets, always for one client."""
+
+    def __init__(self, database: Database, loading: Loading) -> None:
+        self._database = database
+        self._loading = loading
+        self._sql = statements("executions")
+
+    async def find(self, client_id: str, execution_id: str) -> Snapshot | None:
+        """The execution with its stages; None if this client has none of that id."""
+        async with self._database.acquire() as connection:
+            row = await connection.fetchrow(self._sql["find"], execution_id, client_id)
+            if row is None:
+                return None
+            stage_rows = await connection.fetch(self._sql["stages"], execution_id)
+        records = await self._loading.records([row], stage_rows, ())
+        execution = records[0].execution
+        execution.result = await self._loading.payload(client_id, row["result"], row["result_sha256"])
+        return Snapshot(execution, row["sequence"], row["owner"])
+
+    async def page(
+        self, client_id: str, status: str | None, template: str | None, before: str | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Executions, newest first, without their stages; `before` is the last id of the page before."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["list"], client_id, status, template, before, limit)
+        return [_summary(row) for row in rows]
+
+    async def packets(self, client_id: str, execution_id: str) -> list[dict[str, Any]]:
+        """Every packet of the execution's handshakes, in order of sequence."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["packets"], execution_id, client_id)
+        packets = []
+        for row in rows:
+            about = {
+                "stageId": stage_id(execution_id, row["stage_name"]),
+                "stage": row["stage_name"],
+                "attempt": row["attempt"],
+                "fence": row["fence"],
+                "workerId": row["worker_id"],
+            }
+            for packet in orjson.loads(row["packets"]):
+                packet["at"] = packet["at"][:23] + "Z"
+                packets.append({**about, **packet})
+        return sorted(packets, key=lambda packet: packet["seq"])
+
+    async def was_taken(self, execution_id: str, stage: str, fence: int) -> bool:
+        """Whether this fence's result is the one that the stage took last."""
+        async with self._database.acquire() as connection:
+            settled: int | None = await connection.fetchval(self._sql["settled_fence"], execution_id, stage)
+        return settled == fence
+
+    async def waiting(self) -> list[Waiting]:
+        """The first 1,000 of the queue, of all clients."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["waiting"])
+        return [Waiting(row["execution_id"], row["client_id"], row["priority"]) for row in rows]
+
+    async def ahead(self, action: str, priority: int, execution_id: str) -> int:
+        """How many executions of the database's queue for this action go first; past 1,000 it is only a lower bound."""
+        async with self._database.acquire() as connection:
+            count: int = await connection.fetchval(self._sql["ahead"], action, priority, execution_id)
+        return count
+
+    async def counts(self) -> tuple[int, int, int]:
+        """How many executions wait, go on, and wait with a high priority in the database's queue."""
+        async with self._database.acquire() as connection:
+            owned = await connection.fetchrow(self._sql["counts"])
+            queue = await connection.fetchrow(self._sql["queue_length"])
+        return owned["queued"] + queue["queued"], owned["running"], queue["high_priority"]
+
+    async def durations(self) -> dict[str, float]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["durations"])
+        return {row["action"]: row["milliseconds"] for row in rows if row["action"] is not None}
+
+
+def _summary(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        "executionId": row["execution_id"],
+        "clientId": row["client_id"],
+        "template": row["template"],
+        "version": row["version"],
+        "status": row["status"],
+        "priority": row["priority"],
+        "progress": row["progress"],
+        "error": None if row["error"] is None else orjson.loads(row["error"]),
+        "cost": {"costUsd": float(row["cost_usd"]), "tokens": row["tokens"]},
+        "requestId": row["request_id"],
+        "retryOf": row["retry_of"],
+        "createdAt": instant(row["created_at"]),
+        "startedAt": instant(row["started_at"]),
+        "finishedAt": instant(row["finished_at"]),
+    }

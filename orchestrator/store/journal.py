@@ -1,0 +1,286 @@
+"""Group commit: the one writer of execution state.
+
+Whatever happened since the last flush of a partition goes into one statement and one commit. An execution always
+belongs to the same partition, so its row is never in two flushes at once. Memory is ahead of the database by at most
+one flush; whoever needs a fact to be durable hands in a callback or awaits the submission's outcome.
+
+A flush that fails because the database is away is tried again until it is through: first it is settled what the lost
+commit did, so nothing is written twice and nothing is given up.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Final
+from zlib import crc32
+
+import asyncpg
+import structlog
+
+from orchestrator.core.seams import Clock, Failpoints, Timer
+from orchestrator.store.batch import Batch, Dirty
+from orchestrator.store.blobs import Blobs
+from orchestrator.store.database import UNAVAILABLE, Database
+from orchestrator.store.record import Accepted, Conversation, Duplicate, Durable, Outcome, Record, Submission
+from orchestrator.store.statements import statements
+
+PARTITIONS: Final = 2
+BATCH_EXECUTIONS: Final = 500
+LAZY_SECONDS: Final = 0.02
+"""How long a fact that nobody waits for may stay unflushed."""
+RETRY_SECONDS: Final = 0.25
+
+log = structlog.get_logger()
+
+
+class EpochLost(Exception):
+    """Another replica took over from this one: it owns nothing any more."""
+
+
+class Journal:
+    """The partitions of one replica's life under one epoch."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        clock: Clock,
+        failpoints: Failpoints,
+        replica_id: str,
+        on_stale: Callable[[str], None],
+    ) -> None:
+        self.replica_id = replica_id
+        self.epoch = 0
+        self.database = database
+        self.blobs = blobs
+        self.clock = clock
+        self.failpoints = failpoints
+        self.on_stale = on_stale
+        self.epoch_lost = asyncio.Event()
+        self._partitions = [_Partition(self) for _ in range(PARTITIONS)]
+
+    def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        return [tasks.create_task(partition.work()) for partition in self._partitions]
+
+    def begin(self, epoch: int) -> None:
+        """A life under a new epoch: what an earlier one had not flushed is void, for another owner has it now."""
+        for partition in self._partitions:
+            partition.abandon()
+        self.epoch = epoch
+        self.epoch_lost.clear()
+
+    def submit(self, submission: Submission) -> "asyncio.Future[Outcome]":
+        """The outcome once it is durable."""
+        return self._of(submission.record.execution.execution_id).submit(submission)
+
+    def note(
+        self,
+        record: Record,
+        stages: Iterable[str],
+        conversations: Iterable[Conversation],
+        then: Durable | None = None,
+        *,
+        urgent: bool,
+    ) -> None:
+        """This execution changed: write it as it will stand when the flush begins; `then` is called once it is durable."""
+        partition = self._of(record.execution.execution_id)
+        dirty = partition.dirty(record)
+        dirty.stages.update(stages)
+        for conversation in conversations:
+            dirty.conversations[conversation.fence] = conversation
+        if then is not None:
+            dirty.then.append(then)
+        partition.wake(urgent=urgent or then is not None)
+
+    def give_back(self, record: Record, action: str) -> None:
+        """Return unstarted work to the queue, for any replica to claim."""
+        partition = self._of(record.execution.execution_id)
+        partition.dirty(record).queue_action = action
+        partition.wake(urgent=True)
+
+    def consume(self, execution_id: str, inbox_id: int) -> None:
+        """Remove an inbox row in the flush that makes its effect durable."""
+        self._of(execution_id).consume(inbox_id)
+
+    async def drain(self) -> None:
+        """Return when everything noted so far is durable."""
+        await asyncio.gather(*(partition.drained() for partition in self._partitions))
+
+    def _of(self, execution_id: str) -> "_Partition":
+        return self._partitions[crc32(execution_id.encode()) % PARTITIONS]
+
+
+class _Partition:
+    """One connection and what waits for it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._connection: asyncpg.Connection | None = None
+        self._dirty: dict[str, Dirty] = {}
+        self._submissions: dict[str, Submission] = {}
+        self._outcomes: dict[str, asyncio.Future[Outcome]] = {}
+        self._inbox: list[int] = []
+        self._due = asyncio.Event()
+        self._lazy: Timer | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def submit(self, submission: Submission) -> "asyncio.Future[Outcome]":
+        execution_id = submission.record.execution.execution_id
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._submissions[execution_id] = submission
+        self._outcomes[execution_id] = outcome
+        self.wake(urgent=True)
+        return outcome
+
+    def dirty(self, record: Record) -> Dirty:
+        execution_id = record.execution.execution_id
+        dirty = self._dirty.get(execution_id)
+        if dirty is None:
+            dirty = self._dirty[execution_id] = Dirty(record)
+        return dirty
+
+    def consume(self, inbox_id: int) -> None:
+        self._inbox.append(inbox_id)
+        self.wake(urgent=True)
+
+    def wake(self, *, urgent: bool) -> None:
+        self._idle.clear()
+        if urgent:
+            self._due.set()
+        elif self._lazy is None and not self._due.is_set():
+            self._lazy = self._journal.clock.call_later(LAZY_SECONDS, self._due.set)
+
+    async def drained(self) -> None:
+        self._due.set()
+        await self._idle.wait()
+
+    async def work(self) -> None:
+        try:
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                if self._lazy is not None:
+                    self._lazy.cancel()
+                    self._lazy = None
+                try:
+                    await self._write(self._take())
+                except EpochLost as lost:
+                    log.error("journal.epoch_lost", why=str(lost))
+                    self.abandon()
+                    self._journal.epoch_lost.set()
+                if self._dirty or self._submissions or self._inbox:
+                    self._due.set()
+                else:
+                    self._idle.set()
+        finally:
+            await self._disconnect()
+
+    def abandon(self) -> None:
+        """Forget what is not flushed and tell those who wait that they will not be told."""
+        self._dirty.clear()
+        self._submissions.clear()
+        self._inbox.clear()
+        for outcome in self._outcomes.values():
+            if not outcome.done():
+                outcome.set_exception(EpochLost("this replica lost its ownership; ask again"))
+        self._outcomes.clear()
+
+    def _take(self) -> Batch:
+        batch = Batch(inbox=self._inbox)
+        self._inbox = []
+        for execution_id in list(self._submissions)[:BATCH_EXECUTIONS]:
+            batch.add_submission(self._submissions.pop(execution_id))
+        for execution_id in list(self._dirty)[:BATCH_EXECUTIONS]:
+            batch.add_dirty(self._dirty.pop(execution_id))
+        return batch
+
+    async def _write(self, batch: Batch) -> None:
+        if not (batch.submitted or batch.dirty or batch.inbox):
+            return
+        for artifact in batch.payloads.values():
+            await self._journal.blobs.put(artifact.client_id, artifact.sha256, artifact.data)
+        unknown = False
+        while True:
+            try:
+                if unknown and await self._settled(batch):
+                    return
+                await self._flush(batch)
+                return
+            except UNAVAILABLE as error:
+                unknown = True
+                log.warning("journal.flush_unknown", error=repr(error), executions=len(batch.dirty))
+                await self._disconnect()
+                await self._journal.clock.sleep(RETRY_SECONDS)
+
+    async def _flush(self, batch: Batch) -> None:
+        journal = self._journal
+        connection = await self._connected()
+        await journal.failpoints.hit("journal.before_flush")
+        row = await connection.fetchrow(
+            statements("journal")["flush"], journal.replica_id, journal.epoch, *batch.columns()
+        )
+        await journal.failpoints.hit("journal.after_flush")
+        if row is None or row["epoch"] is None:
+            raise EpochLost(f"epoch {journal.epoch} of {journal.replica_id} is over")
+        await self._conclude(batch, frozenset(row["submitted"]), frozenset(row["changed"]))
+
+    async def _conclude(self, batch: Batch, submitted: frozenset[str], changed: frozenset[str]) -> None:
+        """Tell everyone who waits. What the statement did not write was somebody else's already."""
+        losers = [execution_id for execution_id in batch.submitted if execution_id not in submitted]
+        for execution_id in submitted:
+            self._tell(execution_id, Accepted(execution_id))
+        if losers:
+            await self._tell_duplicates([batch.submitted[execution_id] for execution_id in losers])
+        for execution_id, dirty in batch.dirty.items():
+            if execution_id in changed:
+                for durable in dirty.then:
+                    durable()
+            else:
+                log.warning("journal.stale", execution_id=execution_id, epoch=self._journal.epoch)
+                self._dirty.pop(execution_id, None)
+                self._journal.on_stale(execution_id)
+
+    async def _tell_duplicates(self, submissions: list[Submission]) -> None:
+        connection = await self._connected()
+        rows = await connection.fetch(
+            statements("journal")["winners"],
+            [submission.record.execution.client_id for submission in submissions],
+            [submission.key for submission in submissions],
+        )
+        winners = {(row["client_id"], row["key"]): Duplicate(row["execution_id"], row["body_hash"]) for row in rows}
+        for submission in submissions:
+            execution = submission.record.execution
+            self._tell(execution.execution_id, winners[execution.client_id, submission.key or ""])
+
+    def _tell(self, execution_id: str, outcome: Outcome) -> None:
+        waiter = self._outcomes.pop(execution_id, None)
+        if waiter is not None and not waiter.done():
+            waiter.set_result(outcome)
+
+    async def _settled(self, batch: Batch) -> bool:
+        """After a commit whose outcome is unknown: whether it happened; if so, everyone is told.
+
+        The statement is one transaction: it wrote all that it could or nothing. Rows at the revision that only this
+        flush would have given them, or submissions that exist, show that it is through.
+        """
+        connection = await self._connected()
+        rows = await connection.fetch(statements("journal")["revisions"], [*batch.dirty, *batch.submitted])
+        there = {row["execution_id"]: row["revision"] for row in rows}
+        changed = frozenset(change[0] for change in batch.changes if there.get(change[0]) == change[2])
+        submitted = frozenset(batch.submitted).intersection(there)
+        if not changed and not submitted:
+            return False
+        await self._conclude(batch, submitted, changed)
+        return True
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._journal.database.connect(pinned=True)
+        return self._connection
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*UNAVAILABLE):
+                connection.terminate()

@@ -1,0 +1,99 @@
+"""Who drives what: this replica's life and lease, claims from the queue, takeovers, and the inbox."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from orchestrator.store.database import Database
+from orchestrator.store.loading import Loading
+from orchestrator.store.record import Record
+from orchestrator.store.statements import statements
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One row of the inbox: an event as JSON, for an execution that this replica owns."""
+
+    inbox_id: int
+    execution_id: str
+    client_id: str
+    event: dict[str, Any]
+
+
+class Ownership:
+    """What one replica owns, as the database sees it. `epoch` is 0 until `register`."""
+
+    def __init__(self, database: Database, loading: Loading, replica_id: str) -> None:
+        self.replica_id = replica_id
+        self.epoch = 0
+        self._database = database
+        self._loading = loading
+        self._sql = statements("ownership")
+
+    async def register(self, url: str, lease: timedelta) -> int:
+        """Begin a life: a new epoch, before which nothing of this replica's earlier lives counts."""
+        async with self._database.acquire() as connection:
+            self.epoch = await connection.fetchval(self._sql["register"], self.replica_id, url, lease)
+        return self.epoch
+
+    async def renew(self, lease: timedelta) -> bool:
+        """Whether the epoch still stands; the lease then runs anew."""
+        async with self._database.acquire() as connection:
+            renewed = await connection.fetchval(self._sql["renew"], self.replica_id, self.epoch, lease)
+        return renewed is not None
+
+    async def lapse(self) -> None:
+        async with self._database.acquire() as connection:
+            await connection.execute(self._sql["lapse"], self.replica_id, self.epoch)
+
+    async def depose(self) -> list[str]:
+        """Raise the epochs of replicas whose lease is over; returns which."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["depose"], self.replica_id)
+        return [row["replica_id"] for row in rows]
+
+    async def adopt(self, limit: int) -> list[Record]:
+        """Take over up to `limit` executions of deposed replicas and of this one's earlier lives."""
+        return await self._taken("adopt", limit)
+
+    async def claim(self, action: str, limit: int) -> list[Record]:
+        """Take the first `limit` executions that wait for `action`, in the order of work."""
+        return await self._taken("claim", action, limit)
+
+    async def claim_one(self, execution_id: str) -> Record | None:
+        """Take one execution that waits in the queue, whatever its place."""
+        records = await self._taken("claim_one", execution_id)
+        return records[0] if records else None
+
+    async def waiting_actions(self, actions: Sequence[str]) -> set[str]:
+        """Which of these actions have work in the queue."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["waiting_actions"], list(actions))
+        return {row["action"] for row in rows}
+
+    async def send(self, execution_id: str, client_id: str, event: dict[str, Any]) -> bool:
+        """Leave a message for the owner; False if nobody owns the execution."""
+        async with self._database.acquire() as connection:
+            body = orjson.dumps(event).decode()
+            return await connection.fetchval(self._sql["send"], execution_id, client_id, body) is not None
+
+    async def inbox(self, limit: int) -> list[Message]:
+        """What was left for executions that this replica owns, oldest first."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["inbox"], self.replica_id, self.epoch, limit)
+        return [
+            Message(row["inbox_id"], row["execution_id"], row["client_id"], orjson.loads(row["event"])) for row in rows
+        ]
+
+    async def _taken(self, statement: str, *arguments: Any) -> list[Record]:
+        async with self._database.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(self._sql[statement], self.replica_id, self.epoch, *arguments)
+            if not rows:
+                return []
+            ids = [row["execution_id"] for row in rows]
+            stage_rows = await connection.fetch(self._sql["stages"], ids)
+            packet_rows = await connection.fetch(self._sql["conversations"], ids)
+        return await self._loading.records(rows, stage_rows, packet_rows)

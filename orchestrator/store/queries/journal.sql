@@ -1,0 +1,107 @@
+-- The one statement that writes execution state, and the reads that settle what a flush left unknown.
+
+-- name: flush
+-- Everything that happened since the last flush of this partition, in one statement and so in one commit.
+--
+-- `me` locks this replica's row FOR SHARE and every other part hangs on it. A takeover raises the epoch of that row
+-- before it claims anything: it waits for a flush that has begun, and one that begins later finds no row and writes
+-- nothing at all. So a stalled owner that wakes up cannot touch what is no longer its own.
+--
+-- `keys` goes first and in one order, so that two replicas that are given the same keys cannot deadlock. A submission
+-- whose key is already there makes no execution: the caller reads the winner and compares the bodies.
+--
+-- `changed` is the compare-and-set: an execution is written only at the revision this owner wrote last. Its stages,
+-- packets and queue rows hang on it, so an execution is written whole or not at all. IN (SELECT ...) is a hashed
+-- subplan: with hash joins pinned off, a join of the two lists would compare every pair.
+WITH me AS MATERIALIZED (
+    SELECT replica_id, epoch FROM replicas WHERE replica_id = $1 AND epoch = $2 FOR SHARE
+), keys AS (
+    INSERT INTO idempotency_keys (client_id, key, body_hash, execution_id)
+    SELECT k.client_id, k.key, k.body_hash, k.execution_id
+    FROM unnest($3::text[], $4::text[], $5::bytea[], $6::text[]) AS k (client_id, key, body_hash, execution_id), me
+    ORDER BY k.client_id, k.key
+    ON CONFLICT DO NOTHING
+    RETURNING execution_id
+), submitted AS (
+    INSERT INTO pipeline_executions (execution_id, client_id, template_client_id, template, version, priority, input,
+        input_sha256, request_id, retry_of, created_at, owner, owner_epoch)
+    SELECT s.execution_id, s.client_id, s.template_client_id, s.template, s.version, s.priority, s.input::json,
+        s.input_sha256, s.request_id, s.retry_of, s.created_at,
+        CASE WHEN s.owned THEN me.replica_id END, CASE WHEN s.owned THEN me.epoch END
+    FROM unnest($7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::smallint[], $13::text[],
+        $14::text[], $15::text[], $16::text[], $17::timestamptz[], $18::boolean[], $19::boolean[])
+        AS s (execution_id, client_id, template_client_id, template, version, priority, input,
+            input_sha256, request_id, retry_of, created_at, owned, keyed), me
+    WHERE NOT s.keyed OR s.execution_id IN (SELECT execution_id FROM keys)
+    RETURNING execution_id
+), changed AS (
+    UPDATE pipeline_executions AS e
+    SET revision = c.revision, sequence = c.sequence, status = c.status, ending = c.ending, progress = c.progress,
+        result = c.result::json, result_sha256 = c.result_sha256, error = c.error::json,
+        cost_usd = c.cost_usd, tokens = c.tokens, started_at = c.started_at, finished_at = c.finished_at,
+        owner = CASE WHEN c.kept THEN e.owner END, owner_epoch = CASE WHEN c.kept THEN e.owner_epoch END
+    FROM unnest($20::text[], $21::int[], $22::int[], $23::int[], $24::text[], $25::text[], $26::smallint[],
+        $27::text[], $28::text[], $29::text[], $30::numeric[], $31::bigint[], $32::timestamptz[], $33::timestamptz[],
+        $34::boolean[])
+        AS c (execution_id, revision_was, revision, sequence, status, ending, progress,
+            result, result_sha256, error, cost_usd, tokens, started_at, finished_at, kept), me
+    WHERE e.execution_id = c.execution_id AND e.revision = c.revision_was
+        AND e.owner = me.replica_id AND e.owner_epoch = me.epoch
+    RETURNING e.execution_id
+), stages AS (
+    INSERT INTO stage_executions AS t (execution_id, name, client_id, action, status, attempt, offer_round, fence,
+        settled_fence, worker_id, message, progress, estimate_ms, result, result_sha256, metrics, error,
+        started_at, finished_at)
+    SELECT s.execution_id, s.name, s.client_id, s.action, s.status, s.attempt, s.offer_round, s.fence,
+        s.settled_fence, s.worker_id, s.message, s.progress, s.estimate_ms, s.result::json, s.result_sha256,
+        s.metrics::json, s.error::json, s.started_at, s.finished_at
+    FROM unnest($35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::smallint[], $41::int[],
+        $42::bigint[], $43::bigint[], $44::text[], $45::text[], $46::real[], $47::bigint[], $48::text[], $49::text[],
+        $50::text[], $51::text[], $52::timestamptz[], $53::timestamptz[])
+        AS s (execution_id, name, client_id, action, status, attempt, offer_round, fence,
+            settled_fence, worker_id, message, progress, estimate_ms, result, result_sha256, metrics, error,
+            started_at, finished_at)
+    WHERE s.execution_id IN (SELECT execution_id FROM changed)
+        OR s.execution_id IN (SELECT execution_id FROM submitted)
+    ON CONFLICT (execution_id, name) DO UPDATE
+    SET status = excluded.status, attempt = excluded.attempt, offer_round = excluded.offer_round,
+        fence = excluded.fence, settled_fence = excluded.settled_fence, worker_id = excluded.worker_id,
+        message = excluded.message, progress = excluded.progress, estimate_ms = excluded.estimate_ms,
+        result = excluded.result, result_sha256 = excluded.result_sha256, metrics = excluded.metrics,
+        error = excluded.error, started_at = excluded.started_at, finished_at = excluded.finished_at
+), conversations AS (
+    INSERT INTO handshake_packets AS t (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
+    SELECT p.execution_id, p.fence, p.client_id, p.stage_name, p.attempt, p.worker_id, p.packets::json
+    FROM unnest($54::text[], $55::bigint[], $56::text[], $57::text[], $58::smallint[], $59::text[], $60::text[])
+        AS p (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
+    WHERE p.execution_id IN (SELECT execution_id FROM changed)
+    ON CONFLICT (execution_id, fence) DO UPDATE SET packets = excluded.packets
+), queued AS (
+    INSERT INTO execution_queue (execution_id, client_id, action, priority, started)
+    SELECT q.execution_id, q.client_id, q.action, q.priority, q.started
+    FROM unnest($61::text[], $62::text[], $63::text[], $64::smallint[], $65::boolean[])
+        AS q (execution_id, client_id, action, priority, started)
+    WHERE q.execution_id IN (SELECT execution_id FROM submitted)
+        OR q.execution_id IN (SELECT execution_id FROM changed)
+), artifacts AS (
+    INSERT INTO data_references (client_id, sha256, bytes, content_type, location)
+    SELECT a.client_id, a.sha256, a.bytes, 'application/json', a.location
+    FROM unnest($66::text[], $67::text[], $68::bigint[], $69::text[]) AS a (client_id, sha256, bytes, location), me
+    ORDER BY a.client_id, a.sha256
+    ON CONFLICT DO NOTHING
+), consumed AS (
+    DELETE FROM execution_inbox WHERE inbox_id = ANY ($70::bigint[]) AND EXISTS (SELECT FROM me)
+)
+SELECT (SELECT epoch FROM me) AS epoch,
+    ARRAY(SELECT execution_id FROM submitted) AS submitted,
+    ARRAY(SELECT execution_id FROM changed) AS changed;
+
+-- name: revisions
+-- After a commit whose outcome is unknown: what stands there now, for the executions this owner tried to write.
+SELECT execution_id, revision, owner, owner_epoch FROM pipeline_executions WHERE execution_id = ANY ($1::text[]);
+
+-- name: winners
+-- Who holds the idempotency keys that a flush could not insert.
+SELECT k.client_id, k.key, k.body_hash, k.execution_id
+FROM unnest($1::text[], $2::text[]) AS lost (client_id, key)
+JOIN idempotency_keys AS k USING (client_id, key);

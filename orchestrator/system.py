@@ -1,0 +1,64 @@
+"""The real world behind the seams: the only place that reads clocks, draws random bytes and makes ids."""
+
+import asyncio
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from orchestrator.core.seams import Timer
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class SystemClock:
+    """The machine's clocks and the running event loop's timers."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class TimeOrderedIds:
+    """`kind_` and a ULID: 48 bits of milliseconds, 80 of randomness. Within one process they strictly grow."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def new(self, kind: str) -> str:
+        number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+        if number <= self._last or number >> 80 == self._last >> 80:
+            number = self._last + 1 + int.from_bytes(os.urandom(4))
+        self._last = number
+        return f"{kind}_{_base32(number)}"
+
+
+def _base32(number: int) -> str:
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+class SystemRandom:
+    """Chance from the operating system for secrets, from a fast generator for jitter."""
+
+    def draw(self) -> float:
+        return random.random()
+
+    def token(self, size: int) -> str:
+        return secrets.token_urlsafe(size)
+
+
+class NoFailpoints:
+    """Production: no place fails on purpose."""
+
+    async def hit(self, name: str) -> None:
+        return None

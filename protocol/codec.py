@@ -1,0 +1,96 @@
+"""Bytes to JSON values to packets and back, behind one strict gate.
+
+Everything that comes from outside, over HTTP or a WebSocket, passes `loads` first: size, UTF-8, depth 64, no NaN or
+Infinity, no NUL, no lone surrogate, no integer beyond 64 bits. What passes can be stored in PostgreSQL and sent on.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from protocol.errors import ProtocolError
+from protocol.packets import OrchestratorPacket, Packet, WorkerPacket
+
+MAX_DEPTH: Final = 64
+MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
+MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_LONG_DIGITS = re.compile(rb"[0-9]{19}")
+_INTEGER = re.compile(rb"(?<![0-9.eE+])-?[0-9]{19,}(?![0-9.eE])")
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_INTEGERS_OF_64_BITS = range(-(2**63), 2**64)
+
+_worker_packets: TypeAdapter[list[WorkerPacket]] = TypeAdapter(list[WorkerPacket])
+_orchestrator_packets: TypeAdapter[list[OrchestratorPacket]] = TypeAdapter(list[OrchestratorPacket])
+
+
+def loads(data: bytes, max_bytes: int = MAX_DOCUMENT_BYTES) -> Any:
+    """The JSON value of `data`, or `ProtocolError` (`too_large`, `malformed_json`)."""
+    if len(data) > max_bytes:
+        raise ProtocolError("too_large", f"the document has {len(data)} bytes, {max_bytes} are allowed")
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        _refuse_depth(data)
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ProtocolError("malformed_json", f"not valid JSON: {error}") from None
+    if b"\\u0000" in data and _NUL.search(data):
+        raise ProtocolError("malformed_json", "the character U+0000 is not allowed in text")
+    if _LONG_DIGITS.search(data):
+        _refuse_huge_integers(data)
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """Compact UTF-8 JSON of a value that came through `loads` or was made of such values."""
+    return orjson.dumps(value)
+
+
+def _refuse_depth(data: bytes) -> None:
+    # Each pass deletes the innermost brackets, in C, so what is left after 64 passes is deeper than 64.
+    brackets = _STRING.sub(b"", data).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        shorter = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(shorter) == len(brackets):
+            break
+        brackets = shorter
+    if brackets:
+        raise ProtocolError("malformed_json", f"nested deeper than {MAX_DEPTH} levels, or brackets do not match")
+
+
+def _refuse_huge_integers(data: bytes) -> None:
+    for match in _INTEGER.finditer(_STRING.sub(b'""', data)):
+        if len(match.group()) > 20 or int(match.group()) not in _INTEGERS_OF_64_BITS:
+            raise ProtocolError("malformed_json", "an integer has more than 64 bits")
+
+
+def encode_frame(packets: Sequence[Packet]) -> bytes:
+    """One WebSocket frame: the packets as a JSON array."""
+    return orjson.dumps([packet.model_dump(mode="json", by_alias=True, exclude_none=True) for packet in packets])
+
+
+def decode_worker_frame(data: bytes, max_bytes: int = MAX_RESULT_BYTES) -> list[WorkerPacket]:
+    """The packets a worker sent, or `ProtocolError` with the path of the first fault."""
+    return _decode(_worker_packets, data, max_bytes)
+
+
+def decode_orchestrator_frame(data: bytes, max_bytes: int = MAX_RESULT_BYTES) -> list[OrchestratorPacket]:
+    """The packets an orchestrator sent, or `ProtocolError` with the path of the first fault."""
+    return _decode(_orchestrator_packets, data, max_bytes)
+
+
+P = TypeVar("P")
+
+
+def _decode(adapter: TypeAdapter[P], data: bytes, max_bytes: int) -> P:
+    try:
+        return adapter.validate_python(loads(data, max_bytes))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise ProtocolError("malformed_packet", first["msg"], path) from None

@@ -1,0 +1,253 @@
+"""What people are shown: executions, stages, structures, and documents of any shape."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from orchestrator.cli.document_view import fields_view, rows_view
+from orchestrator.cli.execution_view import ending_view, execution_view
+from orchestrator.cli.fleet import queue_view, workers_view
+from orchestrator.cli.run import acceptance_line
+from orchestrator.cli.stage_view import stage_board, time_left
+from orchestrator.cli.structure_view import find_structured, structure_view
+from orchestrator.cli.templates import template_view
+from orchestrator.cli.watched import Watched
+from tests.contract.api_double import a_stage, an_execution
+
+NOW = datetime(2026, 1, 1, 12, 0, 11, tzinfo=UTC)
+STRUCTURED = {
+    "structure": {
+        "type": "course",
+        "title": "Reading",
+        "durationMinutes": 90,
+        "children": [
+            {"type": "lesson", "title": "Letters [bold]and[/bold] words", "durationMinutes": 7.5},
+            {"title": "Books", "children": [{"type": "quiz", "title": "Which\x1b[31m book?"}]},
+        ],
+    },
+    "qualityScore": 92,
+    "findings": [],
+}
+COMPLETED = an_execution(
+    "completed",
+    progress=100,
+    stages=[
+        a_stage(
+            "hello",
+            "completed",
+            workerId="echo-1",
+            progress=100,
+            startedAt="2026-01-01T12:00:01Z",
+            finishedAt="2026-01-01T12:00:02Z",
+        )
+    ],
+    result={"text": "hello Ada!"},
+    cost={"costUsd": "0.003", "tokens": 1500},
+    finishedAt="2026-01-01T12:00:03Z",
+)
+
+
+def shown(view: RenderableType, width: int = 100) -> list[str]:
+    """The lines of a view on a terminal without colours, cut off at their ends."""
+    console = Console(file=StringIO(), width=width, color_system=None, legacy_windows=False)
+    console.print(view, crop=False)
+    assert isinstance(console.file, StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_an_execution_is_shown_with_its_stages_and_its_result() -> None:
+    assert shown(execution_view(COMPLETED, NOW)) == [
+        "Execution  exec_1",
+        "Template   greet_twice, version 1",
+        "Status     completed",
+        "Progress   100 %",
+        "Stage      –",
+        "Created    11.0 s ago",
+        "Took       2.0 s",
+        "Cost       $0.0030, 1,500 tokens",
+        "",
+        "Stage  Action  Worker  Status     Attempt  Progress   Took  Error",
+        "hello  echo    echo-1  completed        1     100 %  1.0 s",
+        "",
+        "{",
+        '  "text": "hello Ada!"',
+        "}",
+    ]
+
+
+def test_a_failed_execution_ends_with_its_error() -> None:
+    failed = COMPLETED | {"status": "failed", "result": None, "error": {"code": "boom", "message": "it broke"}}
+
+    assert shown(ending_view(failed, NOW)) == ["failed after 2.0 s, $0.0030, 1,500 tokens", "", "it broke (boom)"]
+
+
+def test_a_long_line_of_a_result_is_neither_cut_nor_broken() -> None:
+    document = COMPLETED | {"result": {"text": "word " * 100}}
+
+    assert '  "text": "' + "word " * 100 + '"' in shown(ending_view(document, NOW), width=40)
+
+
+def test_a_structure_is_shown_as_a_tree_of_titles_and_durations() -> None:
+    assert shown(structure_view(STRUCTURED)) == [
+        "Reading  course  1 h 30 min",
+        "├── Letters [bold]and[/bold] words  lesson  7 min 30 s",
+        "└── Books",
+        "    └── Which[31m book?  quiz",
+        "Quality score 92",
+        "No findings.",
+    ]
+
+
+def test_findings_are_listed_below_the_structure() -> None:
+    findings = [{"severity": "warning", "path": "children[1]", "message": "has one child"}, "too short"]
+    validated = STRUCTURED | {"validation": {"qualityScore": 71.5, "findings": findings}}
+
+    assert shown(structure_view(validated))[-4:] == [
+        "Quality score 71.5",
+        "Findings: 2",
+        "  warning children[1]: has one child",
+        "  too short",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        (STRUCTURED, STRUCTURED),
+        ({"text": "x", "granulate": STRUCTURED}, STRUCTURED),
+        ({"structure": {"no": "title"}}, None),
+        ({"structure": "text"}, None),
+        ([STRUCTURED], None),
+        (None, None),
+    ],
+)
+def test_a_structure_is_found_in_the_result_or_in_one_of_its_outputs(result: Any, found: Any) -> None:
+    assert find_structured(result) == found
+
+
+def test_the_board_has_a_row_with_a_bar_for_each_stage_and_for_the_whole() -> None:
+    running = a_stage("again", "running", workerId="w", attempt=2, progress=50, startedAt="2026-01-01T12:00:05Z")
+    document = an_execution(progress=75, stages=[*COMPLETED["stages"], running])
+
+    assert shown(stage_board(Watched(document, {"again-1": "reading\non", "hello-1": "done"}), NOW), width=140) == [
+        "hello      echo-1  completed            ━━━━━━━━━━━━━━━━━━━━  100 %   1.0 s",
+        "again      w       running (attempt 2)  ━━━━━━━━━━             50 %   6.0 s  ~6.0 s left",
+        "execution          running              ━━━━━━━━━━━━━━━        75 %  10.0 s",
+        "again: reading on",
+    ]
+
+
+def test_the_board_fits_a_narrow_terminal() -> None:
+    stage = a_stage("a-stage-with-a-name", "running", workerId="a-worker-of-some-length", progress=50)
+    watched = Watched(an_execution(stages=[stage]), {stage["stageId"]: "a message that is longer than the line " * 3})
+
+    lines = shown(stage_board(watched, NOW), width=80)
+
+    assert (len(lines), max(map(len, lines)) <= 80) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"progress": 25, "startedAt": "2026-01-01T12:00:01Z"}, "~30.0 s left"),
+        ({"progress": 25, "estimatedCompletionAt": "2026-01-01T12:00:16Z"}, "~5.0 s left"),
+        ({"progress": 25, "startedAt": None, "estimatedCompletionAt": "2026-01-01T12:00:01Z"}, ""),
+        ({"progress": 0, "startedAt": "2026-01-01T12:00:01Z"}, ""),
+        ({"progress": 50, "startedAt": "2026-01-01T12:00:01Z", "status": "waiting"}, ""),
+    ],
+)
+def test_the_time_left_is_the_workers_promise_or_else_the_pace(fields: dict[str, Any], words: str) -> None:
+    assert time_left(a_stage("hello", **{"status": "running"} | fields), NOW) == words
+
+
+def test_rows_of_any_shape_are_a_table_without_its_empty_columns() -> None:
+    rows: list[dict[str, Any]] = [{"b": 1, "a": "x", "none": None}, {"waitMs": 1500, "b": 22}]
+
+    assert shown(rows_view(rows, NOW, ("a", "unknown"))) == [
+        "A   B   Wait",
+        "x   1      –",
+        "–  22  1.5 s",
+    ]
+
+
+def test_a_document_of_any_shape_is_fields_then_what_is_nested() -> None:
+    explanation = {
+        "reason": "no worker is free",
+        "estimatedStartAt": "2026-01-01T12:01:11Z",
+        "workers": [{"workerId": "w", "code": "busy", "retryAfterMs": 500}],
+        "limits": {"costUsd": "1.5"},
+        "tried": [],
+    }
+
+    assert shown(fields_view(explanation, NOW)) == [
+        "Reason           no worker is free",
+        "Estimated start  in 1 min 00 s",
+        "Tried            –",
+        "Workers",
+        "  Worker  Code  Retry after",
+        "  w       busy       500 ms",
+        "Limits",
+        "  Cost  $1.50",
+    ]
+
+
+def test_workers_are_shown_with_their_free_slots() -> None:
+    worker = {"url": None, "workerId": "w", "capabilities": ["a", "b"], "status": "ready"}
+
+    assert shown(workers_view({"workers": [worker | {"slots": {"total": 4, "free": 3}}]}, NOW)) == [
+        "Worker  Status  Slots        Capabilities",
+        "w       ready   3 of 4 free  a, b",
+    ]
+
+
+def test_the_queue_is_shown_with_its_counts() -> None:
+    entry = {"executionId": "exec_1", "priority": 75, "position": 1, "estimatedStartAt": None, "reason": "busy"}
+    stats = {"queued": 1, "running": 2, "highPriority": 1, "blocked": 0}
+
+    assert shown(queue_view({"queue": [entry], "stats": stats}, NOW)) == [
+        "Position  Execution  Priority  Reason",
+        "       1  exec_1           75  busy",
+        "",
+        "1 queued, 2 running, 1 of high priority, 0 blocked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (workers_view({"workers": []}, NOW), "No worker is registered."),
+        (queue_view({"queue": []}, NOW), "Nothing waits."),
+    ],
+)
+def test_an_empty_list_says_so(view: RenderableType, words: str) -> None:
+    assert shown(view) == [words]
+
+
+def test_a_template_is_shown_in_the_language_of_templates() -> None:
+    document = {"template": "t", "version": 2, "stages": {"hello": {"action": "echo"}}}
+
+    assert shown(template_view(document, NOW)) == [
+        "template: t",
+        "version: 2",
+        "stages:",
+        "  hello:",
+        "    action: echo",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({}, "Execution exec_1 is queued."),
+        ({"queuePosition": 3}, "Execution exec_1 is queued at position 3."),
+        (
+            {"queuePosition": None, "estimatedCompletionAt": "2026-01-01T12:00:16Z"},
+            "Execution exec_1 is queued, to be completed in 5.0 s.",
+        ),
+    ],
+)
+def test_an_acceptance_says_no_more_than_the_server_could_derive(fields: dict[str, Any], line: str) -> None:
+    assert acceptance_line({"executionId": "exec_1", "status": "queued"} | fields, NOW).plain == line

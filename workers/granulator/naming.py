@@ -1,0 +1,67 @@
+"""Which title each part of a course gets: headings are given out first, so that no made title takes one of them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from workers.granulator.arrangement import Arrangement, LessonDraft, ModuleDraft
+from workers.granulator.titles import TitleRegister, made_titles, sentence_case
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The titles of a course: the overview's, the modules', and each module's lessons'."""
+
+    overview: str
+    modules: tuple[str, ...]
+    lessons: tuple[tuple[str, ...], ...]
+
+
+def name(course: str, arrangement: Arrangement, names: Collection[str]) -> Names:
+    """Title every part; `names` are the words that keep their capital inside a title."""
+    register = TitleRegister()
+    register.claim([course])
+    overview = f"Overview: {course}"
+    modules = tuple(register.claim(_module_titles(module, names)) for module in arrangement.modules)
+    places = [(row, column) for row, module in enumerate(arrangement.modules) for column in range(len(module.lessons))]
+    titles: dict[tuple[int, int], str] = {}
+    for headed in (True, False):
+        for row, column in places:
+            lesson = arrangement.modules[row].lessons[column]
+            if bool(lesson.heading) is headed:
+                titles[row, column] = register.claim(_lesson_titles(lesson, modules[row], column, names))
+    return Names(
+        overview,
+        modules,
+        tuple(
+            tuple(titles[row, column] for column in range(len(module.lessons)))
+            for row, module in enumerate(arrangement.modules)
+        ),
+    )
+
+
+def made_title(lessons: Sequence[LessonDraft], names: Collection[str]) -> list[str]:
+    """Titles from what some lessons say, best first; empty where nothing can stand as a title."""
+    sentences = [point.text for lesson in lessons for point in lesson.points]
+    weights = {term.term: term.weight for lesson in lessons for term in lesson.terms}
+    return made_titles(list(weights.items()), sentences, names)
+
+
+def _module_titles(module: ModuleDraft, names: Collection[str]) -> list[str]:
+    made = made_title(module.lessons, names) or [_plain(module.lessons)]
+    if module.heading is None:
+        return made
+    headed = [f"{module.heading}: {title}" for title in made]
+    return headed if module.part else [module.heading, *headed]
+
+
+def _lesson_titles(lesson: LessonDraft, module: str, place: int, names: Collection[str]) -> list[str]:
+    made = made_title([lesson], names)
+    plain = [*(sentence_case(term.term) for term in lesson.terms), f"{module}, part {place + 1}"]
+    if lesson.heading:
+        return [lesson.heading, *made, *(f"{lesson.heading}: {title}" for title in made), *plain]
+    return [*made, *plain]
+
+
+def _plain(lessons: Sequence[LessonDraft]) -> str:
+    terms = [term.term for lesson in lessons for term in lesson.terms]
+    return sentence_case(terms[0]) if terms else "Further points"

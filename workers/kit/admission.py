@@ -1,0 +1,131 @@
+"""Whether an offer is taken: the rules of the handshake on the worker's side.
+
+The same offer gets the same answer for as long as it may be asked again, and an accept has its slot before it is said.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from protocol.errors import RefusalCode
+from protocol.packets import Accept, AttemptKey, Offer, Reject, Resources
+from workers.kit.action import Action
+from workers.kit.answers import ActionError, Estimate, Refuse, describe, wire_text
+from workers.kit.attempts import Attempt, Attempts, Identity, Origin, Work
+
+REFUSALS_REMEMBERED: Final = 10_000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refused offer. `is_bad_input`: this input can never succeed, which HTTP says with a 400."""
+
+    reject: Reject
+    is_bad_input: bool = False
+
+
+class Admission:
+    """Answers offers and reserves slots."""
+
+    def __init__(self, worker_id: str, actions: Mapping[str, Action], attempts: Attempts, grace_s: float) -> None:
+        self.worker_id = worker_id
+        self.draining = False
+        self._actions = actions
+        self._attempts = attempts
+        self._grace_s = grace_s
+        self._refusals: dict[Identity, tuple[float, Refusal]] = {}
+
+    def answer(self, offer: Offer, origin: Origin, now: float, *, is_local: bool = False) -> Attempt | Refusal:
+        """The attempt that now holds a slot, or the refusal; for a repeated offer, what was said the first time."""
+        identity = (offer.execution_id, offer.stage_id, offer.fence)
+        self._attempts.sweep(now)
+        self._forget_refusals(now)
+        if held := self._attempts.find(identity):
+            return held
+        if remembered := self._refusals.get(identity):
+            return remembered[1]
+        expires_at = now + offer.offer_expires_ms / 1000 + self._grace_s
+        answer = self._decide(offer, origin, now, expires_at, is_local)
+        if isinstance(answer, Refusal):
+            self._refusals[identity] = (expires_at, answer)
+        else:
+            self._attempts.reserve(answer)
+        return answer
+
+    def _decide(self, offer: Offer, origin: Origin, now: float, expires_at: float, is_local: bool) -> Attempt | Refusal:
+        action = self._actions.get(offer.action)
+        if self.draining:
+            return self._refuse(offer, Refuse(RefusalCode.DRAINING, "this worker is shutting down"))
+        if action is None:
+            known = ", ".join(sorted(self._actions))
+            return self._refuse(offer, Refuse(RefusalCode.UNSUPPORTED, f"no action {offer.action} here, only {known}"))
+        if self._attempts.free(now) < 1:
+            hint = self._attempts.retry_after_ms(now)
+            return self._refuse(offer, Refuse(RefusalCode.BUSY, f"all {self._attempts.slots} slots are taken", hint))
+        try:
+            work = Work(action, action.read(offer.input_data))
+            accept = self._accept(offer, action.estimate(work.given))
+        except Refuse as refused:
+            return self._refuse(offer, refused, is_bad_input=refused.is_about_the_input)
+        except ActionError as error:
+            if origin is Origin.HTTP:
+                return self._refuse(offer, Refuse(RefusalCode.POLICY, error.failure.message), is_bad_input=True)
+            # No worker can do better with this input, so a refusal would only send it from one to the next.
+            work, accept = Work(action, None, error.failure), self._accept(offer, Estimate(ms=0))
+        except Exception as error:
+            log.exception("offer.not_weighed", action=action.name, **_ids(offer))
+            return self._refuse(offer, Refuse(RefusalCode.POLICY, f"the offer could not be weighed: {describe(error)}"))
+        key = AttemptKey(
+            execution_id=offer.execution_id, stage_id=offer.stage_id, attempt=offer.attempt, fence=offer.fence
+        )
+        return Attempt(key, action.name, origin, is_local, accept, work, expires_at)
+
+    def _accept(self, offer: Offer, estimate: Estimate) -> Accept:
+        return Accept(
+            execution_id=offer.execution_id,
+            stage_id=offer.stage_id,
+            fence=offer.fence,
+            worker_id=self.worker_id,
+            estimated_completion_ms=None if estimate.ms is None else round(estimate.ms),
+            resource_requirements=_resources(estimate),
+        )
+
+    def _refuse(self, offer: Offer, refuse: Refuse, *, is_bad_input: bool = False) -> Refusal:
+        reject = Reject(
+            execution_id=offer.execution_id,
+            stage_id=offer.stage_id,
+            fence=offer.fence,
+            worker_id=self.worker_id,
+            code=refuse.code,
+            reason=wire_text(refuse.reason),
+            retry_after_ms=refuse.retry_after_ms,
+        )
+        return Refusal(reject, is_bad_input)
+
+    def _forget_refusals(self, now: float) -> None:
+        """Drops what expired, oldest first; offers made in a row expire in nearly the same order."""
+        while self._refusals:
+            identity, (expires_at, _) = next(iter(self._refusals.items()))
+            if expires_at > now and len(self._refusals) <= REFUSALS_REMEMBERED:
+                return
+            del self._refusals[identity]
+
+
+def _resources(estimate: Estimate) -> Resources | None:
+    needs = {
+        "estimated_tokens": estimate.tokens,
+        "cpu": estimate.cpu,
+        "memory": estimate.memory_mb,
+        "api_calls": estimate.api_calls,
+        "cost_usd": None if estimate.cost_usd is None else str(estimate.cost_usd),
+    }
+    stated = {name: need for name, need in needs.items() if need is not None}
+    return Resources.model_validate(stated) if stated else None
+
+
+def _ids(offer: Offer) -> dict[str, Any]:
+    return {"execution_id": offer.execution_id, "stage_id": offer.stage_id, "attempt": offer.attempt}

@@ -1,0 +1,148 @@
+"""The worker's own HTTP endpoints: the handshake as one request and one response each.
+
+They work for an orchestrator that calls workers, and for a person with curl: a call without a fence is numbered here
+and its result is remembered for a while, but nobody else is told of it.
+"""
+
+import asyncio
+import itertools
+from typing import Final
+
+from aiohttp import web
+
+from protocol.attempt import FINAL, AttemptState
+from protocol.codec import MAX_DOCUMENT_BYTES
+from protocol.packets import Offer
+from workers.kit import http_bodies
+from workers.kit.admission import Refusal
+from workers.kit.attempts import Attempt, Origin, StopReason
+from workers.kit.engine import Engine
+from workers.kit.http_bodies import HandshakeBody, NamesAttempt
+from workers.kit.http_gate import Refused, answer, read_body, require_secret, shape_errors
+from workers.kit.seams import Seams
+
+_CLOSE_S: Final = 2
+
+
+class HttpServer:
+    """`default_action` is what a handshake without one means; `is_asked`: the orchestrator offers over HTTP."""
+
+    def __init__(
+        self, engine: Engine, *, secret: str, version: str, default_action: str | None, is_asked: bool, seams: Seams
+    ) -> None:
+        self._engine = engine
+        self._version = version
+        self._default_action = default_action
+        self._is_asked = is_asked
+        self._bare_fences = itertools.count(1)
+        app = web.Application(
+            middlewares=[shape_errors(seams.fresh_id), require_secret(secret)], client_max_size=MAX_DOCUMENT_BYTES
+        )
+        app.router.add_post("/api/handshake", self.handshake)
+        app.router.add_post("/api/process", self.process)
+        app.router.add_post("/api/cancel", self.cancel)
+        app.router.add_post("/api/acknowledge", self.acknowledge)
+        app.router.add_get("/api/progress/{id}", self.progress)
+        app.router.add_get("/api/jobs/{id}", self.describe)
+        app.router.add_get("/api/held", self.held)
+        app.router.add_get("/health", self.health)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens, and returns the port, which matters where 0 was asked for; raises OSError."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def handshake(self, request: web.Request) -> web.Response:
+        body = await read_body(request, HandshakeBody)
+        decided = self._decide(body)
+        if isinstance(decided, Refusal):
+            document = http_bodies.rejected(body, decided, self._engine.worker_id)
+            return answer(document, 400 if decided.is_bad_input else 200)
+        return answer(http_bodies.accepted(body, decided, self._engine.worker_id))
+
+    async def process(self, request: web.Request) -> web.Response:
+        """Answers with the result when there is one. Asked again, it waits for the same result or repeats it."""
+        attempt = self._meant(await read_body(request, NamesAttempt), status=400)
+        self._engine.start(attempt)
+        if attempt.handler is not None and attempt.state not in FINAL:
+            await asyncio.wait([attempt.handler])
+        return answer(http_bodies.processed(attempt))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        attempt = self._meant(await read_body(request, NamesAttempt))
+        self._engine.stop(attempt, StopReason.CANCELLED)
+        return answer(http_bodies.held(attempt))
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        """Forgets an ended attempt. One that still runs is left alone, and one that is not held is no error."""
+        body = await read_body(request, NamesAttempt)
+        attempt = self._engine.attempts.latest(body.matches)
+        is_forgotten = attempt is not None and self._engine.acknowledge(attempt.identity)
+        return answer({"executionId": body.execution_id, "acknowledged": is_forgotten})
+
+    async def progress(self, request: web.Request) -> web.Response:
+        execution_id = request.match_info["id"]
+        attempt = self._engine.attempts.latest(lambda key: key.execution_id == execution_id)
+        if attempt is None:
+            raise Refused(404, "not_found", f"no attempt of execution {execution_id} is held here")
+        return answer(http_bodies.progressed(attempt, self._engine.now()))
+
+    async def describe(self, request: web.Request) -> web.Response:
+        wanted = request.match_info["id"]
+        attempt = self._engine.attempts.latest(lambda key: wanted in (key.execution_id, key.stage_id))
+        if attempt is None:
+            raise Refused(404, "not_found", f"no attempt with {wanted} as its execution or stage is held here")
+        return answer(http_bodies.described(attempt))
+
+    async def held(self, request: web.Request) -> web.Response:
+        return answer({"attempts": [http_bodies.held(attempt) for attempt in self._engine.attempts.held()]})
+
+    async def health(self, request: web.Request) -> web.Response:
+        engine = self._engine
+        return answer(
+            {
+                "status": "draining" if engine.is_draining else "ok",
+                "workerId": engine.worker_id,
+                "version": self._version,
+                "slots": {"total": engine.attempts.slots, "free": engine.attempts.free(engine.now())},
+            }
+        )
+
+    def _decide(self, body: HandshakeBody) -> Attempt | Refusal:
+        action = body.action or self._default_action
+        if action is None:
+            raise Refused(400, "malformed_body", "this worker has several actions and no default one", path="action")
+        fence = body.fence
+        if fence is None:
+            before = self._engine.attempts.latest(body.matches)
+            if before is not None and before.state is AttemptState.RUNNING:
+                return before
+            if before is not None and before.is_local and before.state is AttemptState.ACCEPTED:
+                self._engine.attempts.withdraw(before)  # said again, perhaps with another input; one slot is enough
+            fence = next(self._bare_fences)
+        offer = Offer(
+            execution_id=body.execution_id,
+            stage_id=body.stage_id or body.execution_id,
+            attempt=body.attempt or 1,
+            fence=fence,
+            action=action,
+            input_data=body.input_data,
+            resource_requirements=body.resource_requirements,
+            offer_expires_ms=body.offer_expires_ms,
+            lease_ms=body.lease_ms,
+            deadline_at=body.deadline_at,
+            limits=body.limits,
+            traceparent=body.traceparent,
+        )
+        return self._engine.offer(offer, Origin.HTTP, is_local=body.fence is None or not self._is_asked)
+
+    def _meant(self, body: NamesAttempt, status: int = 404) -> Attempt:
+        attempt = self._engine.attempts.latest(body.matches)
+        if attempt is None:
+            raise Refused(status, "no_handshake", f"no accepted handshake of execution {body.execution_id} is known")
+        return attempt

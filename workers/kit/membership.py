@@ -1,0 +1,128 @@
+"""Keeps the worker registered: registers, stays for as long as the transport holds, and registers again.
+
+A refusal before the worker was ever registered is an error for its operator to read. Once it was, the worker never
+gives up by itself: it may hold results that somebody waits for.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import aiohttp
+import structlog
+from pydantic import ValidationError
+from yarl import URL
+
+from protocol.codec import dumps, loads
+from protocol.errors import ProtocolError
+from protocol.packets import Registered, Registration
+from workers.kit.race import first_to_end
+from workers.kit.seams import Seams
+from workers.kit.timing import Timing
+
+log = structlog.get_logger()
+
+_WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
+
+
+class RegistrationRefused(Exception):
+    """The orchestrator answered, and the answer is no."""
+
+
+class Transport(Protocol):
+    """How packets reach the worker while it is registered."""
+
+    async def stay(self, registered: Registered) -> None:
+        """Returns, or raises a connection's error, when the transport no longer holds."""
+
+
+class Asked:
+    """The HTTP transport: the orchestrator calls the worker's own endpoints, so there is nothing to hold open."""
+
+    async def stay(self, registered: Registered) -> None:
+        await asyncio.Event().wait()
+
+
+async def register(session: aiohttp.ClientSession, orchestrator: URL, registration: Registration) -> Registered:
+    """`POST /api/workers`; raises `RegistrationRefused`, or a connection's error where trying again makes sense."""
+    document = dumps(registration.document())
+    async with session.post(orchestrator / "api/workers", data=document, allow_redirects=False) as response:
+        body = await response.read()
+        status = response.status
+    if status >= 500 or status in _WORTH_ANOTHER_TRY:
+        raise aiohttp.ClientError(f"registration was answered with {status}")
+    if status >= 300:
+        raise RegistrationRefused(_refusal(orchestrator, status, body))
+    try:
+        return Registered.model_validate(loads(body))
+    except (ProtocolError, ValidationError) as error:
+        raise RegistrationRefused(f"{orchestrator} does not answer as an orchestrator does: {error}") from None
+
+
+class Membership:
+    """The loop around registration and transport. `is_unknown` is set when the orchestrator has lost this worker."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        orchestrator: URL,
+        transport: Transport,
+        *,
+        registration: Callable[[], Registration],
+        on_registered: Callable[[Registered], None],
+        is_unknown: asyncio.Event,
+        seams: Seams,
+        timing: Timing,
+    ) -> None:
+        self._session = session
+        self._orchestrator = orchestrator
+        self._transport = transport
+        self._registration = registration
+        self._on_registered = on_registered
+        self._seams = seams
+        self._timing = timing
+        self._is_unknown = is_unknown
+        self._was_registered = False
+
+    async def run(self) -> None:
+        """Runs until it is cancelled; raises `RegistrationRefused` if the very first registration is refused."""
+        failures = 0
+        while True:
+            began_at = self._seams.clock.monotonic()
+            try:
+                await self._register_and_stay()
+                reason = (
+                    "the orchestrator knows this worker no longer"
+                    if self._is_unknown.is_set()
+                    else "the link was closed"
+                )
+            except RegistrationRefused as refused:
+                if not self._was_registered:
+                    raise
+                reason = str(refused)
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                reason = f"{type(error).__name__}: {error}"
+            has_held = self._seams.clock.monotonic() - began_at > self._timing.reconnect.cap_s
+            failures = 1 if has_held else failures + 1
+            delay_s = self._timing.reconnect.delay_s(failures, self._seams.chance)
+            log.warning("worker.unlinked", reason=reason, retry_in_ms=round(delay_s * 1000))
+            await self._seams.clock.sleep(delay_s)
+
+    async def _register_and_stay(self) -> None:
+        self._is_unknown.clear()
+        registered = await register(self._session, self._orchestrator, self._registration())
+        self._was_registered = True
+        self._on_registered(registered)
+        await first_to_end(self._transport.stay(registered), self._until_unknown())
+
+    async def _until_unknown(self) -> None:
+        await self._is_unknown.wait()
+
+
+def _refusal(orchestrator: URL, status: int, body: bytes) -> str:
+    try:
+        message = loads(body)["error"]["message"]
+    except (ProtocolError, KeyError, TypeError):
+        message = "no further explanation"
+    cause = "the worker secret is not accepted" if status in (401, 403) else "the registration is refused"
+    return f"{cause} by {orchestrator} ({status}: {message})"

@@ -1,0 +1,99 @@
+"""How an attempt's end becomes a result packet that the other side can take.
+
+Whatever leaves here has passed the same strict gate that the orchestrator reads with; what cannot pass it leaves as a
+failure that says so, never as bytes that would spoil the frame they travel in.
+"""
+
+from typing import Any, Final, Literal, Protocol
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from protocol.codec import MAX_RESULT_BYTES, dumps, loads
+from protocol.errors import FailureCode, ProtocolError
+from protocol.packets import Failure, Metrics, Packet, Result
+from workers.kit.answers import describe, wire_text
+from workers.kit.attempts import StopReason
+
+Status = Literal["completed", "failed", "cancelled"]
+
+STOPPED_FAILURE: Final = Failure(
+    code="worker_stopped", message="the worker was shut down before the attempt had ended", retryable=True
+)
+
+
+class Named(Protocol):
+    """Whatever says which attempt it speaks of: a key, an offer, a cancel, a result."""
+
+    @property
+    def execution_id(self) -> str: ...
+
+    @property
+    def stage_id(self) -> str: ...
+
+    @property
+    def fence(self) -> int: ...
+
+
+class NotSendable(Exception):
+    """A value of the author's that no packet can carry."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def completed(key: Named, value: Any, metrics: Metrics) -> Result:
+    """The result that carries `value`, a pydantic model or anything JSON can say; NaN and infinity become null."""
+    try:
+        result = to_jsonable_python(value, inf_nan_mode="null")
+    except (PydanticSerializationError, RecursionError, ValueError) as error:
+        message = f"the action's return value is not JSON: {describe(error)}"
+        raise NotSendable(Failure(code=FailureCode.WORKER_ERROR, message=wire_text(message))) from None
+    return _result(key, "completed", metrics, result=result)
+
+
+def failed(key: Named, failure: Failure, metrics: Metrics) -> Result:
+    return _result(key, "failed", metrics, error=failure)
+
+
+def stopped(key: Named, reason: StopReason, metrics: Metrics) -> Result:
+    """The result of an attempt that did not end by itself."""
+    if reason is StopReason.SHUTDOWN:
+        return failed(key, STOPPED_FAILURE, metrics)
+    message = "the attempt ran out of time" if reason is StopReason.TIMEOUT else "the attempt was cancelled"
+    return _result(key, "cancelled", metrics, error=Failure(code=FailureCode.CANCELLED, message=message))
+
+
+def sealed(result: Result) -> tuple[Result, bytes]:
+    """`result` and its bytes, or the failure that stands in for one that is too large or not fit to be stored."""
+    try:
+        return result, encode(result)
+    except NotSendable as error:
+        failure = _result(result, "failed", result.metrics, error=error.failure)
+        return failure, encode(failure)
+
+
+def encode(packet: Packet) -> bytes:
+    """The packet as one member of a frame; raises `NotSendable` where the other side would refuse the frame."""
+    try:
+        encoded = dumps(packet.document())
+        loads(b"[" + encoded + b"]", MAX_RESULT_BYTES)
+    except ProtocolError as error:
+        code = FailureCode.RESULT_TOO_LARGE if error.code == "too_large" else FailureCode.WORKER_ERROR
+        raise NotSendable(Failure(code=code, message=f"it cannot be sent: {error.message}")) from None
+    except (TypeError, PydanticSerializationError) as error:
+        message = f"it cannot be sent: {describe(error)}"
+        raise NotSendable(Failure(code=FailureCode.WORKER_ERROR, message=message)) from None
+    return encoded
+
+
+def _result(key: Named, status: Status, metrics: Metrics, result: Any = None, error: Failure | None = None) -> Result:
+    return Result(
+        execution_id=key.execution_id,
+        stage_id=key.stage_id,
+        fence=key.fence,
+        status=status,
+        result=result,
+        metrics=metrics,
+        error=error,
+    )

@@ -1,0 +1,28 @@
+"""The kit's own durations, in one place so that a test can shorten them."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from workers.kit.backoff import Backoff
+
+_RECONNECT: Final = Backoff(first_s=0.2, cap_s=10)
+_RESEND: Final = Backoff(first_s=4, cap_s=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All in seconds. What the orchestrator decides (heartbeat interval, lease, offer expiry) is not here."""
+
+    reconnect: Backoff = _RECONNECT
+    resend: Backoff = _RESEND
+    offer_grace_s: float = 1
+    """How long after an offer's expiry its slot stays reserved: the start may be on its way."""
+    file_after_s: float = 1
+    """A result that took longer than this to make is written to disk; a cheaper one is simply made again."""
+    drain_s: float = 30
+    stop_s: float = 5
+    """How long handlers have to end after they were cancelled at the end of a drain."""
+    flush_s: float = 5
+    """How long a stopping worker waits for the acks of its last results."""
+    request_s: float = 10
+    ping_s: float = 10
