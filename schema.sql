@@ -32,26 +32,28 @@ CREATE TABLE clients (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- A key is kept as its SHA-256 only. Scopes: read, execute, templates, admin.
+-- A key is kept as its SHA-256 only; key_id is how people speak of it. Revoking is for ever.
 CREATE TABLE api_keys (
-    key_hash   bytea PRIMARY KEY CHECK (length(key_hash) = 32),
+    key_id     text COLLATE "C" PRIMARY KEY,
+    key_hash   bytea       NOT NULL UNIQUE CHECK (length(key_hash) = 32),
     client_id  text COLLATE "C" NOT NULL REFERENCES clients,
     name       text        NOT NULL,
-    scopes     text[]      NOT NULL,
+    scopes     text[]      NOT NULL CHECK (cardinality(scopes) > 0
+        AND scopes <@ ARRAY['read', 'execute', 'templates', 'admin']),
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
 );
+CREATE INDEX keys_of_client ON api_keys (client_id, key_id);
 
 CREATE TABLE users (
     user_id       text COLLATE "C" PRIMARY KEY,
     client_id     text COLLATE "C" NOT NULL REFERENCES clients,
-    email         text        NOT NULL,
+    email         text COLLATE "C" NOT NULL UNIQUE, -- trimmed, NFC, lower case: one spelling a user
     password_hash text        NOT NULL, -- argon2id
     role          text        NOT NULL CHECK (role IN ('admin', 'client', 'support')),
     status        text        NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
     created_at    timestamptz NOT NULL DEFAULT now()
 );
-CREATE UNIQUE INDEX users_by_email ON users (lower(email));
 
 CREATE TABLE user_sessions (
     token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
@@ -59,8 +61,9 @@ CREATE TABLE user_sessions (
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
 );
+CREATE INDEX sessions_by_expiry ON user_sessions (expires_at);
 
--- The secret that workers share, as its SHA-256; one row.
+-- The secrets that workers may show, as their SHA-256: more than one while a secret is being changed.
 CREATE TABLE worker_secrets (
     secret_hash bytea PRIMARY KEY CHECK (length(secret_hash) = 32),
     created_at  timestamptz NOT NULL DEFAULT now()

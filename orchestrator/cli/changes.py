@@ -1,4 +1,4 @@
-"""What changed in a watched execution, as lines for a log or a pipe. Pure."""
+"""What happens to a watched execution, as lines for a log or a pipe. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from orchestrator.cli.stage_view import attempt_note, elapsed
 from orchestrator.cli.watched import Watched
 from orchestrator.cli.wording import instant
+from orchestrator.event_stream import Event
 
 
 def changes(before: Watched | None, after: Watched) -> Iterator[str]:
@@ -13,10 +14,20 @@ def changes(before: Watched | None, after: Watched) -> Iterator[str]:
     known = {stage["stageId"]: stage for stage in _stages(before)} if before else {}
     for stage in _stages(after):
         if stage.get("status") != "pending" and _mark(stage) != _mark(known.get(stage["stageId"], {})):
-            yield _stage_line(stage, after.messages.get(stage["stageId"], ""))
+            yield _stage_line(stage)
     status = after.document.get("status")
     if before is None or before.document.get("status") != status:
         yield f"execution: {status}"
+
+
+def log_line(event: Event) -> str | None:
+    """What a `log` event says, with the stage that said it; None for every other event."""
+    match event.name, event.data:
+        case "log", {"message": message, **rest}:
+            level = "" if rest.get("level") in (None, "info") else f"{rest['level']}: "
+            return f"{rest.get('name') or rest.get('stageId') or 'log'} | {level}{message}"
+        case _:
+            return None
 
 
 def _stages(watched: Watched) -> Iterator[dict[str, Any]]:
@@ -29,12 +40,12 @@ def _mark(stage: Mapping[str, Any]) -> tuple[Any, ...]:
     return stage.get("status"), stage.get("attempt"), stage.get("workerId"), tenth
 
 
-def _stage_line(stage: Mapping[str, Any], message: str) -> str:
+def _stage_line(stage: Mapping[str, Any]) -> str:
     line = f"{stage.get('name') or stage['stageId']}: {stage.get('status')}{attempt_note(stage)}"
     if stage.get("workerId"):
         line += f" at {stage['workerId']}"
     if stage.get("status") == "running" and stage.get("progress"):
-        line += f", {stage['progress']:.0f} %" + (f": {message}" if message else "")
+        line += f", {stage['progress']:.0f} %" + (f": {stage['message']}" if stage.get("message") else "")
     if (finished := instant(stage.get("finishedAt"))) and stage.get("startedAt"):
         line += f", took {elapsed(stage, finished)}"
     error = stage.get("error")

@@ -1,6 +1,6 @@
 """JSON documents of any shape, readable: fields as lines, lists of objects as tables. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +27,10 @@ def fields_view(document: Mapping[str, Any], now: datetime) -> Group:
     return Group(*parts)
 
 
-def rows_view(rows: Sequence[Mapping[str, Any]], now: datetime, first: Iterable[str] = ()) -> Table:
-    """A table of the fields that any row fills: those of `first` in that order, then the others as they come."""
-    filled = {name: None for row in rows for name, content in row.items() if content not in (None, "", [], {})}
-    names = [name for name in first if name in filled]
-    names += [name for name in filled if name not in names]
+def rows_view(rows: Sequence[Mapping[str, Any]], now: datetime) -> Table:
+    """A table of the fields that any row fills, in the order in which the rows have them."""
+    filled = {name: any(row.get(name) not in (None, "", [], {}) for row in rows) for row in rows for name in row}
+    names = [name for name, is_filled in filled.items() if is_filled]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in names:
         amounts = all(isinstance(row.get(name), int | float | None) for row in rows)

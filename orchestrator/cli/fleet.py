@@ -10,8 +10,9 @@ from orchestrator.cli.document_view import rows_view
 from orchestrator.cli.remote import Remote, client_options
 from orchestrator.client import Document
 
-_WORKER_FIELDS = ("workerId", "displayName", "status", "slots", "capabilities", "version", "url")
+_WORKER_FIELDS = ("workerId", "displayName", "status", "slots", "load", "capabilities", "version", "url")
 _QUEUE_FIELDS = ("position", "executionId", "priority", "estimatedStartAt", "reason")
+_COUNTS = (("queued", "queued"), ("running", "running"), ("highPriority", "of high priority"), ("blocked", "blocked"))
 
 
 @click.command()
@@ -30,19 +31,18 @@ def queue(remote: Remote) -> None:
 
 def workers_view(document: Document, now: datetime) -> RenderableType:
     """A row a worker; its slots as `free of total`."""
-    rows = [row | {"slots": _slots(row.get("slots"))} for row in document.get("workers") or []]
-    return rows_view(rows, now, _WORKER_FIELDS) if rows else Text("No worker is registered.")
+    workers = [row | {"slots": _slots(row.get("slots"))} for row in document.get("workers") or []]
+    rows = [{name: row.get(name) for name in _WORKER_FIELDS} for row in workers]
+    return rows_view(rows, now) if rows else Text("No worker is registered.")
 
 
 def queue_view(document: Document, now: datetime) -> RenderableType:
     """A row for each that waits, then the counts."""
-    rows, stats = document.get("queue") or [], document.get("stats") or {}
+    rows = [{name: row.get(name) for name in _QUEUE_FIELDS} for row in document.get("queue") or []]
+    stats = document.get("stats") or {}
     counts = ", ".join(f"{stats[name]} {word}" for name, word in _COUNTS if name in stats)
-    table: RenderableType = rows_view(rows, now, _QUEUE_FIELDS) if rows else Text("Nothing waits.")
+    table: RenderableType = rows_view(rows, now) if rows else Text("Nothing waits.")
     return Group(table, Text(), Text(counts)) if counts else table
-
-
-_COUNTS = (("queued", "queued"), ("running", "running"), ("highPriority", "of high priority"), ("blocked", "blocked"))
 
 
 def _slots(slots: object) -> str:

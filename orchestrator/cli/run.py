@@ -82,7 +82,7 @@ def run(
         )
 
     if watching:
-        _run_to_end(remote, submit, output)
+        _execute_to_the_end(remote, submit, output)
     else:
         remote.terminal.show(remote.call(submit), acceptance_line)
 
@@ -97,12 +97,12 @@ def acceptance_line(accepted: Document, now: datetime) -> Text:
     return plain(line + ".")
 
 
-def _run_to_end(remote: Remote, submit: Submit, output: Path | None) -> None:
+def _execute_to_the_end(remote: Remote, submit: Submit, output: Path | None) -> None:
     terminal = remote.terminal
 
     async def submit_and_watch(client: BatonClient) -> Document:
         accepted = await submit(client)
-        terminal.beside.print(acceptance_line(accepted, terminal.clock.now()))
+        terminal.note(acceptance_line(accepted, terminal.clock.now()).plain)
         return await watch(client, accepted["executionId"], terminal)
 
     document = remote.call(submit_and_watch)

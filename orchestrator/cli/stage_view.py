@@ -1,17 +1,16 @@
 """The stages of an execution: as rows with bars while it is watched, as a table afterwards. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from rich.console import Group, JustifyMethod
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.printable import plain
-from orchestrator.cli.watched import Watched
-from orchestrator.cli.wording import NOTHING, duration, instant, milliseconds_between, when
+from orchestrator.cli.wording import NOTHING, duration, milliseconds_between
 from orchestrator.client import Document
 
 STATUS_STYLES: Final[Mapping[str, str]] = {
@@ -46,17 +45,17 @@ def elapsed(thing: Mapping[str, Any], now: datetime) -> str:
     return NOTHING if spent is None else duration(spent)
 
 
-def time_left(stage: Mapping[str, Any], now: datetime) -> str:
-    """What the worker promised, else what the pace so far comes to; nothing for a stage that is not at work."""
-    if stage.get("status") != "running":
+def time_left(thing: Mapping[str, Any], now: datetime) -> str:
+    """What is left of the worker's estimate, else what the pace so far comes to; nothing for what is not at work."""
+    spent, progress = milliseconds_between(thing.get("startedAt"), now), thing.get("progress")
+    if not _is_at_work(thing) or not spent:
         return ""
-    promised = instant(stage.get("estimatedCompletionAt"))
-    if promised is not None and promised > now:
-        return f"~{duration(milliseconds_between(now, promised) or 0)} left"
-    spent, progress = milliseconds_between(stage.get("startedAt"), now), stage.get("progress")
-    if not spent or not isinstance(progress, int | float) or not 0 < progress < 100:
-        return ""
-    return f"~{duration(spent * (100 - progress) / progress)} left"
+    estimate = thing.get("estimatedCompletionMs")
+    if isinstance(estimate, int | float) and estimate > spent:
+        return f"~{duration(estimate - spent)} left"
+    if isinstance(progress, int | float) and 0 < progress < 100:
+        return f"~{duration(spent * (100 - progress) / progress)} left"
+    return ""
 
 
 def attempt_note(stage: Mapping[str, Any]) -> str:
@@ -65,58 +64,44 @@ def attempt_note(stage: Mapping[str, Any]) -> str:
     return f" (attempt {attempt})" if isinstance(attempt, int) and attempt > 1 else ""
 
 
-def stage_board(watched: Watched, now: datetime) -> Group:
+def stage_board(document: Document, now: datetime) -> Group:
     """A row for each stage (name, worker, status, bar, elapsed, left) and for the whole, then what is being said."""
-    document = watched.document
+    stages = document.get("stages") or []
     board = Table.grid(padding=(0, 2, 0, 0))
     # Names have no spaces to break at: where the terminal is narrow they lose their ends, and nothing else its place.
     for _ in ("name", "worker"):
         board.add_column(overflow="ellipsis")
     for justify in _JUSTIFIED:
         board.add_column(justify=justify, no_wrap=True)
-    for stage in document.get("stages") or []:
-        board.add_row(
-            plain(_name(stage)),
-            plain(stage.get("workerId") or "", "dim"),
-            status_text(stage.get("status")).append(attempt_note(stage), "yellow"),
-            _bar(stage),
-            percent(stage.get("progress")),
-            elapsed(stage, now),
-            Text(time_left(stage, now), "dim"),
-        )
-    board.add_row(
-        Text("execution", "bold"),
-        "",
-        status_text(document.get("status")),
-        _bar(document),
-        percent(document.get("progress")),
-        elapsed(document, now),
-        Text(_promise(document, now), "dim"),
+    for stage in stages:
+        board.add_row(plain(_name(stage)), plain(stage.get("workerId") or "", "dim"), *_standing(stage, now))
+    board.add_row(Text("execution", "bold"), "", *_standing(document, now))
+    return Group(board, *(_message(stage) for stage in stages if stage.get("message") and _is_at_work(stage)))
+
+
+def _standing(thing: Mapping[str, Any], now: datetime) -> tuple[RenderableType, ...]:
+    progress = thing.get("progress")
+    return (
+        status_text(thing.get("status")).append(attempt_note(thing), "yellow"),
+        ProgressBar(total=100, completed=progress if isinstance(progress, int | float) else 0, width=_BAR_WIDTH),
+        percent(progress),
+        elapsed(thing, now),
+        Text(time_left(thing, now), "dim"),
     )
-    return Group(board, *_messages(watched))
 
 
-def _messages(watched: Watched) -> Iterator[Text]:
-    for stage in watched.document.get("stages") or []:
-        message = watched.messages.get(stage.get("stageId", ""))
-        if message and stage.get("status") == "running":
-            line = plain(f"{_name(stage)}: {message}".replace("\n", " "), "dim")
-            line.no_wrap, line.overflow = True, "ellipsis"
-            yield line
+def _message(stage: Mapping[str, Any]) -> Text:
+    line = plain(f"{_name(stage)}: {stage['message']}".replace("\n", " "), "dim")
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
+def _is_at_work(thing: Mapping[str, Any]) -> bool:
+    return thing.get("status") == "running"
 
 
 def _name(stage: Mapping[str, Any]) -> str:
     return str(stage.get("name") or stage.get("stageId"))
-
-
-def _bar(thing: Mapping[str, Any]) -> ProgressBar:
-    progress = thing.get("progress")
-    return ProgressBar(total=100, completed=progress if isinstance(progress, int | float) else 0, width=_BAR_WIDTH)
-
-
-def _promise(document: Document, now: datetime) -> str:
-    promised = document.get("estimatedCompletionAt")
-    return "" if promised is None or document.get("finishedAt") else f"done {when(promised, now)}"
 
 
 def stage_table(document: Document, now: datetime) -> Table:

@@ -6,7 +6,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from orchestrator.cli.document_view import fields_view, rows_view
+from orchestrator.cli.conversation_view import explanation_view, packets_view
 from orchestrator.cli.execution_view import ending_view, execution_view
 from orchestrator.cli.failures import exit_unless_completed
 from orchestrator.cli.remote import Remote, client_options
@@ -56,7 +56,7 @@ def ending(document: Document, now: datetime) -> RenderableType:
 def _beyond(document: Document, now: datetime) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if "packets" in document:
-        parts += [Text("\nPackets", "bold underline"), rows_view(document["packets"], now)]
+        parts += [Text("\nPackets", "bold underline"), packets_view(document["packets"], now)]
     if "explain" in document:
-        parts += [Text("\nExplanation", "bold underline"), fields_view(document["explain"], now)]
+        parts += [Text("\nExplanation", "bold underline"), explanation_view(document["explain"], now)]
     return parts

@@ -1,7 +1,7 @@
 """A structure that a granulator made, as a tree, with its quality and what a validator found. Pure."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,7 +12,7 @@ from orchestrator.cli.wording import duration
 
 Node = Mapping[str, Any]
 
-_SEVERITY_STYLES: Mapping[str, str] = {"error": "red", "warning": "yellow", "info": "dim"}
+_SEVERITY_STYLES: Final[Mapping[str, str]] = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
 def find_structured(result: Any) -> Node | None:
@@ -28,12 +28,14 @@ def find_structured(result: Any) -> Node | None:
 def structure_view(structured: Node) -> RenderableType:
     """The tree of `structured["structure"]`, then its quality score and findings where it has them."""
     parts: list[RenderableType] = [structure_tree(structured["structure"])]
-    score = _said(structured, "qualityScore")
+    judges = _judges(structured)
+    scores = (judge.get(name) for judge in judges for name in ("qualityScore", "score"))
+    score = next((score for score in scores if score is not None), None)
     if score is not None:
-        parts.append(Text.assemble("Quality score ", (str(score), "bold")))
-    findings = _said(structured, "findings")
-    if isinstance(findings, list):
-        parts.append(Text("No findings." if not findings else f"Findings: {len(findings)}"))
+        parts.append(Text.assemble("Quality score ", (str(plain(score)), "bold")))
+    findings = next((judge["findings"] for judge in judges if isinstance(judge.get("findings"), list)), None)
+    if findings is not None:
+        parts.append(Text(f"Findings: {len(findings)}" if findings else "No findings."))
         parts += [_finding(finding) for finding in findings]
     return Group(*parts)
 
@@ -65,11 +67,10 @@ def _label(node: Node) -> Text:
     return label
 
 
-def _said(structured: Node, field: str) -> Any:
-    # A validator's own words stand above those of the stage that it checked.
-    validation = structured.get("validation")
-    checked = validation.get(field) if isinstance(validation, Mapping) else None
-    return structured.get(field) if checked is None else checked
+def _judges(structured: Node) -> list[Node]:
+    """Who says how good it is, most believed first: a validator before the stage that made it."""
+    judges = (structured.get("validation"), structured.get("quality"), structured)
+    return [judge for judge in judges if isinstance(judge, Mapping)]
 
 
 def _finding(finding: Any) -> Text:

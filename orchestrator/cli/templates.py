@@ -75,12 +75,13 @@ def publish(remote: Remote, source: tuple[bytes, str]) -> None:
 def listing_view(document: Document, now: datetime) -> RenderableType:
     """A row a template."""
     rows = document.get("templates") or []
-    return rows_view(rows, now, ("template", "name", "version")) if rows else Text("No template is published.")
+    return rows_view(rows, now) if rows else Text("No template is published.")
 
 
 def template_view(document: Document, now: datetime) -> Text:
-    """A template in the language in which templates are written."""
-    written = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+    """A template as it was written, or else its document in the language in which templates are written."""
+    source = document.get("source")
+    written = source if isinstance(source, str) else yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     return Text(printable(written).rstrip(), no_wrap=True, overflow="ignore")
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from orchestrator.cli.progress_view import ProgressView, log_line, progress_view
+from orchestrator.cli.changes import log_line
+from orchestrator.cli.progress_view import progress_view
 from orchestrator.cli.terminal import Terminal
 from orchestrator.cli.watched import Watched
 from orchestrator.client import BatonClient, Document, StreamUnavailable
@@ -16,33 +17,32 @@ async def watch(client: BatonClient, execution_id: str, terminal: Terminal) -> D
 
     Ctrl-C ends the watching and says that the execution goes on.
     """
-    watched = Watched.of(await client.execution(execution_id))
     try:
-        with progress_view(terminal) as view:
-            view.show(watched)
-            if watched.final:
-                return watched.document
-            async with aclosing(_followed(client, execution_id)) as events:
-                async for event in events:
-                    watched = _shown(view, watched, event)
-                    if watched.final:
-                        return watched.document
+        return await _watch_to_the_end(client, execution_id, terminal)
     except asyncio.CancelledError:
         terminal.note(
             f"Stopped watching; execution {execution_id} goes on. "
             f"`baton status {execution_id} --watch` watches it again, `baton cancel {execution_id}` stops it."
         )
         raise
+
+
+async def _watch_to_the_end(client: BatonClient, execution_id: str, terminal: Terminal) -> Document:
+    watched = Watched.of(await client.execution(execution_id))
+    with progress_view(terminal) as show:
+        show(watched)
+        if watched.final:
+            return watched.document
+        async with aclosing(_followed(client, execution_id)) as events:
+            async for event in events:
+                if (line := log_line(event)) is not None:
+                    terminal.note(line)
+                watched = watched.after(event)
+                show(watched)
+                if watched.final:
+                    return watched.document
     # The stream ended on a word that is not a whole document.
     return await client.execution(execution_id)
-
-
-def _shown(view: ProgressView, watched: Watched, event: Event) -> Watched:
-    if (line := log_line(event)) is not None:
-        view.log(line)
-    watched = watched.after(event)
-    view.show(watched)
-    return watched
 
 
 async def _followed(client: BatonClient, execution_id: str) -> AsyncGenerator[Event, None]:

@@ -1,7 +1,7 @@
 """A watched execution: its document as the events tell it on. Pure; what an event does not change is shared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from orchestrator.client import TERMINAL_STATUSES, Document
@@ -13,10 +13,9 @@ _WHOLE: Final = frozenset({"snapshot", "execution", "end"})
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """`messages` holds the last word of each stage, by its id. `final` is true of a whole, terminal document."""
+    """`final` is true of a whole document that is terminal: nothing more will be heard."""
 
     document: Document
-    messages: Mapping[str, str] = field(default_factory=dict)
     final: bool = False
 
     @classmethod
@@ -31,12 +30,9 @@ class Watched:
             case "stage", {"stage": {"stageId": str(stage_id)} as stage}:
                 whole = {name: event.data[name] for name in ("status", "progress") if name in event.data}
                 return replace(self, document={**self.document, **whole, "stages": self._with(stage_id, stage)})
-            case "progress", {"stageId": str(stage_id), "progress": progress, **rest}:
-                messages = self.messages
-                if rest.get("message"):
-                    messages = {**messages, stage_id: str(rest["message"])}
-                stages = self._with(stage_id, {"progress": progress})
-                return replace(self, document={**self.document, "stages": stages}, messages=messages)
+            case "progress", {"stageId": str(stage_id), **news}:
+                told = {name: news[name] for name in ("progress", "message") if news.get(name) is not None}
+                return replace(self, document={**self.document, "stages": self._with(stage_id, told)})
             case _:
                 return self
 

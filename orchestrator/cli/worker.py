@@ -12,8 +12,8 @@ import click
 @click.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
     options_metavar="",
-    epilog="The worker secret is read from WORKER_SECRET. What follows MODULE is the worker kit's to read: "
-    "`python -m workers.kit --help` tells all of it.",
+    epilog="What follows MODULE is the worker kit's to read; `python -m workers.kit --help` tells all of it, and where "
+    "the worker secret is taken from.",
 )
 @click.argument(
     "arguments",

@@ -163,15 +163,9 @@ def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
             )
         case TimedOut():
             seconds = draft.execution.spec(stage.name).timeout.total_seconds()
-            draft.stop(stage, "timeout")
-            failure = Failure(code=FailureCode.TIMEOUT, message=f"took longer than {seconds:g} s", retryable=True)
-            draft.fail_attempt(stage, failure, event.jitter)
-        case WorkerLost() if stage.status is StageStatus.RUNNING:
-            draft.stop(stage, "stale")
-            failure = Failure(code=FailureCode.WORKER_LOST, message=event.reason, retryable=True)
-            draft.fail_attempt(stage, failure, event.jitter)
+            draft.give_up(stage, "timeout", FailureCode.TIMEOUT, f"took longer than {seconds:g} s", event.jitter)
         case WorkerLost():
-            draft.make_ready(stage)
+            draft.lose(stage, event)
         case Settled():
             draft.finish(stage, StageStatus.CANCELLED)
         case _:
@@ -237,7 +231,7 @@ class Draft:
         self._error = execution.error
         self._started_at = execution.started_at
         self._changed: dict[str, Stage] = {}
-        self._met: Counter[str] = Counter()
+        self._met: list[str] = []
 
     def put(self, stage: Stage) -> None:
         self._changed[stage.name] = stage
@@ -279,6 +273,18 @@ class Draft:
             self.make_ready(again, retry.delay(stage.attempt, jitter))
         else:
             self.fail_stage(stage, failure)
+
+    def lose(self, stage: Stage, event: WorkerLost) -> None:
+        """Only work that had begun is charged."""
+        if stage.status is StageStatus.RUNNING:
+            self.give_up(stage, "stale", FailureCode.WORKER_LOST, event.reason, event.jitter)
+        else:
+            self.make_ready(stage)
+
+    def give_up(self, stage: Stage, reason: str, code: FailureCode, message: str, jitter: float) -> None:
+        """Stop waiting for a running attempt. Another try may well succeed."""
+        self.stop(stage, reason)
+        self.fail_attempt(stage, Failure(code=code, message=message, retryable=True), jitter)
 
     def fail_stage(self, stage: Stage, failure: Failure) -> None:
         self.finish(replace(stage, error=failure), StageStatus.FAILED)
@@ -331,9 +337,10 @@ class Draft:
         """`name` is done: the stages whose last need it was can begin."""
         if self.ending is not None:
             return
+        earlier = Counter(self._met) if self._met else {}
         for dependent in self.execution.template.dependents[name]:
-            self._met[dependent] += 1
-            if self.execution.unmet[dependent] == self._met[dependent]:
+            self._met.append(dependent)
+            if self.execution.unmet[dependent] == earlier.get(dependent, 0) + 1:
                 self._activate(dependent)
 
     def _activate(self, name: str) -> None:
@@ -370,7 +377,7 @@ class Draft:
         status = self._status(tally.open, tally.active, tally.waiting)
         return Step(
             stages=tuple(self._changed.values()),
-            met=tuple(self._met.elements()),
+            met=tuple(self._met),
             status=status,
             ending=self.ending,
             paused=self.paused,

@@ -1,4 +1,4 @@
-"""JSON values and the paths into them, written the one way that faults and references share.
+"""JSON values, the paths into them, and the one way in which faults and references write both.
 
 Invariant: `dotted` of two different paths is never the same text.
 """
@@ -17,6 +17,11 @@ _IDENTIFIER = re.compile(IDENTIFIER)
 def dotted(path: Path) -> str:
     """A path as text: `stages.again.needs[0]`; a key that is no identifier stands as `["any key"]`."""
     return "".join(map(_step, path)).removeprefix(".")
+
+
+def clipped(text: str, longest: int = 80) -> str:
+    """A text that came from outside, short enough to stand in a message."""
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _step(segment: str | int) -> str:

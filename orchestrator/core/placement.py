@@ -39,7 +39,7 @@ NO_REFUSALS: Mapping[str, Refusal] = {}
 def objection(
     candidate: Candidate, action: str, execution_id: str, refused: Mapping[str, Refusal], now: float
 ) -> Refusal | None:
-    """Why this worker is not asked now, or None. `refused` are this stage's own refusals by worker, `now` in seconds."""
+    """Why this worker is not asked now, or None. `refused`: this stage's own refusals by worker; `now` in seconds."""
     if action not in candidate.capabilities:
         return Refusal("unsupported", f"does not offer {action}")
     if not candidate.connected:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from orchestrator.core.json_value import IDENTIFIER, JsonValue, Path, dotted
+from orchestrator.core.json_value import IDENTIFIER, JsonValue, Path, clipped, dotted
 
 Scope: TypeAlias = Mapping[str, object]
 Render: TypeAlias = Callable[[Scope], object]
@@ -20,7 +20,6 @@ _PATH = rf"{IDENTIFIER}(?:\.{IDENTIFIER}|\[{_BRACKETED_INDEX}\]|\[{_BRACKETED_KE
 _OPENING = re.compile(r"\$\$\{|\$\{")
 _REST_OF_REFERENCE = re.compile(rf"\s*({_PATH})\s*\}}")
 _SEGMENT = re.compile(rf"({IDENTIFIER})|\[({_BRACKETED_INDEX})\]|\[({_BRACKETED_KEY})\]")
-_LONGEST_QUOTE = 80
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -189,7 +188,7 @@ class _Compiler:
         inside = text[start:end].strip()
         if inside:
             example = 'input.name or stages.a.output["b"][0]'
-            self._fault(within, f"only paths are allowed inside ${{ }}, such as {example}: {_quoted(inside)}")
+            self._fault(within, f'only paths are allowed inside ${{ }}, such as {example}: "{clipped(inside)}"')
         else:
             self._fault(within, 'nothing is named between "${" and "}"')
         return end + 1
@@ -251,8 +250,3 @@ def _kind(value: object) -> str:
             return "a list"
         case _:
             return "a map"
-
-
-def _quoted(text: str) -> str:
-    shown = text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
-    return f'"{shown}"'

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, cast, get_args
 
-from orchestrator.core.json_value import Path
+from orchestrator.core.json_value import Path, clipped
 from orchestrator.core.reference import Expression, ExpressionError, Reference, compile_expression
-from orchestrator.core.template_fault import Faults, clipped
+from orchestrator.core.template_fault import Faults
 from orchestrator.core.template_field import Field, FieldReader
 from orchestrator.core.template_node import MapNode, Node, plain, position_at
 from orchestrator.core.template_order import StageOrder, order_of
@@ -30,8 +30,8 @@ _NAME_RULE: Final = "a name of lower-case letters, digits and _, beginning with 
 _ACTION: Final = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 _ACTION_RULE: Final = "an action's name of lower-case letters, digits and _ . -, beginning with a letter, of at most 63"
 
-_TEMPLATE_FIELDS: Final = ("template", "version", "description", "input", "defaults", "stages", "output")
-_STAGE_FIELDS: Final = ("action", "needs", "with", "timeout", "retry", "description", "wait")
+TEMPLATE_FIELDS: Final = ("template", "version", "description", "input", "defaults", "stages", "output")
+STAGE_FIELDS: Final = ("action", "needs", "with", "timeout", "retry", "description", "wait")
 _ACTION_ONLY: Final = ("with", "timeout", "retry")
 _ROOTS: Final = ("input", "stages")
 _NOTHING: Final = compile_expression({})
@@ -71,7 +71,7 @@ class _TemplateCheck:
         self.read = FieldReader(self.faults)
 
     def parts(self, root: Node) -> Parts:
-        top = self.read.fields(Field((), root.position, root), _TEMPLATE_FIELDS, ("template", "stages"))
+        top = self.read.fields(Field((), root.position, root), TEMPLATE_FIELDS, ("template", "stages"))
         name = self.read.name(top["template"], _NAME, _NAME_RULE) if "template" in top else ""
         version = self.read.whole(top["version"], 1, MAX_VERSION) if "version" in top else None
         description = self.read.text(top["description"]) if "description" in top else None
@@ -125,7 +125,7 @@ class _TemplateCheck:
 
     def _stage(self, name: str, stages: Mapping[str, Field], defaults: _Defaults) -> StageSpec:
         stage = stages[name]
-        fields = self.read.fields(stage, _STAGE_FIELDS)
+        fields = self.read.fields(stage, STAGE_FIELDS)
         if isinstance(stage.node, MapNode) and ("action" in fields) == ("wait" in fields):
             self.faults.add(stage.path, stage.position, 'must have either "action" or "wait"')
         elif "wait" in fields:

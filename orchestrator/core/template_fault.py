@@ -7,13 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from orchestrator.core.json_value import Path, dotted
+from orchestrator.core.json_value import Path, clipped, dotted
 
 # What a hostile template may make us say and compare; an honest one never comes near.
 MAX_FAULTS = 200
 _MAX_COMPARISONS = 5_000
 _MAX_COMPARED_LENGTH = 64
-_LONGEST_QUOTE = 80
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,8 +93,3 @@ class Faults:
             more = f"{self._unlisted} more faults are not listed: these are the first {MAX_FAULTS} found"
             ordered.append(Fault("", last.line, last.column, more))
         return TemplateError(tuple(ordered))
-
-
-def clipped(text: str, longest: int = _LONGEST_QUOTE) -> str:
-    """A text from the source, short enough to stand in a message."""
-    return text if len(text) <= longest else text[:longest] + "…"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from orchestrator.core.json_value import Path
-from orchestrator.core.template_fault import Faults, Position, clipped
+from orchestrator.core.json_value import Path, clipped
+from orchestrator.core.template_fault import Faults, Position
 from orchestrator.core.template_node import ListNode, MapNode, Node, ScalarNode
 
 LONGEST_DURATION: Final = timedelta(days=366)

@@ -15,8 +15,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from orchestrator.core.json_value import JsonObject, JsonValue, Path, dotted
-from orchestrator.core.template_fault import clipped
+from orchestrator.core.json_value import JsonObject, JsonValue, Path, clipped, dotted
 
 MAX_SCHEMA_STEPS: Final = 5_000
 MAX_SCHEMA_DEPTH: Final = 64
@@ -37,14 +36,8 @@ _HOLDS_A_LIST: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _HOLDS_A_MAP: Final = frozenset({"dependentSchemas", "patternProperties", "properties"})
 _HOLDS_DEFINITIONS: Final = frozenset({"$defs", "definitions"})
 # They move what "#/" means, or choose the target while a value is checked.
-_REFUSED: Final = (
-    "$id",
-    "$anchor",
-    "$dynamicRef",
-    "$dynamicAnchor",
-    "$recursiveRef",
-    "$recursiveAnchor",
-    "$vocabulary",
+_REFUSED: Final = frozenset(
+    {"$id", "$anchor", "$vocabulary", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor"}
 )
 
 SchemaFault: TypeAlias = tuple[Path, str]
@@ -78,9 +71,8 @@ class InputSchema:
     _validator: jsonschema_rs.Validator = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "_validator", _validator({"type": "object"} if self.document is None else self.document)
-        )
+        schema: JsonObject = {"type": "object"} if self.document is None else self.document
+        object.__setattr__(self, "_validator", _validator(schema))
 
     def faults(self, value: object) -> tuple[InputFault, ...]:
         """Every violation by `value`, ordered by path; of more than MAX_INPUT_FAULTS, the first that were found."""
@@ -101,11 +93,8 @@ class InputSchema:
                 continue
             properties = schema.get("properties", {})
             assert isinstance(properties, dict)
-            if (
-                step not in properties
-                and schema.get("additionalProperties") is False
-                and "patternProperties" not in schema
-            ):
+            closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
+            if closed and step not in properties:
                 return step, tuple(properties)
             schema = properties.get(step)
         return None
@@ -161,14 +150,14 @@ class _Survey:
 
     def _look_at(self, schema: JsonObject, path: Path) -> None:
         """What is said of a schema once, however often it is referred to."""
-        for keyword in _REFUSED & schema.keys():
+        for keyword in sorted(_REFUSED & schema.keys()):
             self._fault((*path, keyword), f"{keyword} is not supported")
         if schema.get("$schema", _DIALECT) != _DIALECT or (path and "$schema" in schema):
             self._fault((*path, "$schema"), f"only {_DIALECT} is supported, at the top of the schema")
         for pattern, where in _patterns(schema, path):
             if not _is_linear(pattern):
                 self._fault(where, "is not a regular expression that runs in linear time, as look-around never does")
-        for keyword in _HOLDS_DEFINITIONS & schema.keys():
+        for keyword in sorted(_HOLDS_DEFINITIONS & schema.keys()):
             self._definitions += _members(schema[keyword], (*path, keyword))
 
     def _referred(self, schema: JsonObject, path: Path) -> list[tuple[JsonValue, Path]]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from orchestrator.core.json_value import Path
-from orchestrator.core.template_fault import Faults, Position, TemplateError, clipped
+from orchestrator.core.json_value import Path, clipped
+from orchestrator.core.template_fault import Faults, Position, TemplateError
 from orchestrator.core.template_json import JsonSyntaxError, json_events
 from orchestrator.core.template_node import Entry, Extent, ListNode, MapNode, Node, Scalar, ScalarNode
 

@@ -4,7 +4,6 @@ A worker is never trusted: what it says counts only under the fence of the attem
 with `stop`, logged with its ids, and changes nothing.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from functools import partial
@@ -28,6 +27,7 @@ from orchestrator.core.seams import Random
 from orchestrator.core.stage import StageStatus, Usage
 from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
 from orchestrator.dispatch.fleet import Assignment, Worker
+from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.record import Conversation, Record
 from protocol.codec import dumps
 from protocol.errors import FailureCode, RefusalCode
@@ -48,7 +48,7 @@ OF_THE_WORKER = frozenset({RefusalCode.BUSY, RefusalCode.DRAINING})
 class Answers:
     """The receiving half of the dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher, random: Random, was_taken: WasTaken, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, dispatcher: Dispatcher, random: Random, was_taken: WasTaken, tasks: Tasks) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
         self._fleet = dispatcher.fleet

@@ -12,7 +12,7 @@ import structlog
 from orchestrator.core.events import CancelRequested, Event, PauseRequested, ResumeRequested, SignalReceived
 from orchestrator.core.order import OrderKey
 from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.dispatch.fleet import SMALLEST_WINDOW
+from orchestrator.dispatch.fleet import LONGEST_WINDOW
 from orchestrator.dispatch.home import Home
 from orchestrator.store.journal import Journal
 from orchestrator.store.ownership import Message, Ownership
@@ -48,7 +48,7 @@ class Claims:
         if action == NO_ACTION:
             return
         ready, window = self._engine.ready[action], self._dispatcher.fleet.window(action)
-        while len(ready.entries) > max(window, SMALLEST_WINDOW):
+        while len(ready.entries) > max(window, 1):
             key, _ = ready.worst()
             record = self._engine.owned.get(key[2])
             if record is None:
@@ -65,7 +65,7 @@ class Claims:
         """Claim, for each action with credit, what the window has room for."""
         for action in [*self._dispatcher.fleet.actions(), NO_ACTION]:
             ready = self._engine.ready[action]
-            window = self._dispatcher.fleet.window(action) if action else SMALLEST_WINDOW
+            window = self._dispatcher.fleet.window(action) if action else LONGEST_WINDOW
             wanted = window - len(ready.entries)
             if wanted <= window // 2 or ready.claiming:
                 continue
@@ -83,7 +83,9 @@ class Claims:
 
     async def renew(self) -> bool:
         """Whether this replica still lives under its epoch."""
-        return await self._ownership.renew(self._lease)
+        others = await self._ownership.renew(self._lease)
+        self._dispatcher.fleet.is_shared = bool(others)
+        return others is not None
 
     async def take_over(self) -> int:
         """Adopt what belonged to earlier lives of this replica and to replicas whose lease is over."""

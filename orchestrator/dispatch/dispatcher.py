@@ -47,6 +47,7 @@ class Dispatcher:
         self.history_ms: dict[str, float] = {}
         self._parked: dict[str, set[str]] = defaultdict(set)
         self._pump_is_due = False
+        self._is_offering = True
         self.hungry = asyncio.Event()
         """Set when the queue in the database should be claimed from."""
 
@@ -68,8 +69,14 @@ class Dispatcher:
             self._pump_is_due = True
             asyncio.get_running_loop().call_soon(self._pump)
 
+    def stop_offering(self) -> None:
+        """The replica ends: what is at workers may still come in, nothing more goes out to be worked on."""
+        self._is_offering = False
+
     def _pump(self) -> None:
         self._pump_is_due = False
+        if not self._is_offering:
+            return
         while (action := self._next_action()) is not None:
             key, stage = self.engine.ready[action].pop()
             record = self.engine.owned.get(key[2])

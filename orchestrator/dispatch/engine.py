@@ -83,13 +83,13 @@ class Engine:
         execution = record.execution
         step = decide(execution, event, self.clock.now())
         evolve(execution, step)
-        sequence = record.next_sequence()
+        record.next_sequence()
         awaited = isinstance(event, AWAITED) or execution.is_final
         self.journal.note(
             record,
             (stage.name for stage in step.stages),
             conversations,
-            self._then(record, step, sequence, awaited, durable),
+            self._then(record, step, awaited, durable),
             urgent=awaited or durable is not None,
         )
         if not awaited:
@@ -145,17 +145,18 @@ class Engine:
         """Tell watchers of something that is not kept: a log line."""
         execution_id = record.execution.execution_id
         if self.hub.is_watched(execution_id):
-            self.hub.publish(execution_id, Notice(record.sequence, kind, {"executionId": execution_id, **data}))
+            notice = Notice(record.next_sequence(), kind, {"executionId": execution_id, **data})
+            self.hub.publish(execution_id, notice)
 
     def _then(
-        self, record: Record, step: Step, sequence: int, awaited: bool, durable: Callable[[], None] | None
+        self, record: Record, step: Step, awaited: bool, durable: Callable[[], None] | None
     ) -> Callable[[], None] | None:
         execution = record.execution
         watched = self.hub.is_watched(execution.execution_id)
         if not (awaited or watched or durable):
             return None
         final = execution.is_final
-        notices = self._notices(record, step, sequence) if watched else ()
+        notices = self._notices(record, step) if watched else ()
 
         def then() -> None:
             if final:
@@ -169,8 +170,8 @@ class Engine:
 
         return then
 
-    def _notices(self, record: Record, step: Step, sequence: int) -> list[Notice]:
-        """What watchers are told of a step, as it stands now; told when it is durable."""
+    def _notices(self, record: Record, step: Step) -> list[Notice]:
+        """What watchers are told of a step, as it stands now; told when it is durable. Each has an id of its own."""
         execution = record.execution
         about = {
             "executionId": execution.execution_id,
@@ -178,12 +179,13 @@ class Engine:
             "progress": execution.progress,
         }
         notices = [
-            Notice(sequence, "stage", {**about, "stage": stage_document(execution, stage)}) for stage in step.stages
+            Notice(record.next_sequence(), "stage", {**about, "stage": stage_document(execution, stage)})
+            for stage in step.stages
         ]
         if execution.is_final:
-            notices.append(Notice(sequence, "end", execution_document(execution)))
+            notices.append(Notice(record.next_sequence(), "end", execution_document(execution)))
         elif not step.stages:
-            notices.append(Notice(sequence, "execution", execution_document(execution)))
+            notices.append(Notice(record.next_sequence(), "execution", execution_document(execution)))
         return notices
 
     def _carry_out(self, record: Record, effects: Iterable[Effect]) -> None:

@@ -13,8 +13,8 @@ from orchestrator.core.placement import Candidate, Refusal
 from orchestrator.dispatch.link import Link
 from protocol.packets import Heartbeat, Registration
 
-SMALLEST_WINDOW: Final = 64
-WINDOW_PER_SLOT: Final = 4
+LONGEST_WINDOW: Final = 1000
+SHARED_WINDOW_PER_SLOT: Final = 4
 
 
 @dataclass(slots=True)
@@ -77,6 +77,8 @@ class Fleet:
     def __init__(self) -> None:
         self._workers: dict[str, Worker] = {}
         self._by_action: dict[str, list[Worker]] = {}
+        self.is_shared = False
+        """Whether other replicas live beside this one."""
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(self._workers.values())
@@ -102,9 +104,15 @@ class Fleet:
         )
 
     def window(self, action: str) -> int:
-        """How many ready stages of an action memory holds: none without a worker, else some for each slot."""
+        """How many ready stages of an action memory holds: none without a worker.
+
+        Alone, a replica holds a long stretch, which saves the way through the queue's table; with others, only what
+        its slots will soon take, so that it does not sit on work that others could do.
+        """
         slots = self.slots(action)
-        return max(SMALLEST_WINDOW, WINDOW_PER_SLOT * slots) if slots else 0
+        if not slots:
+            return 0
+        return min(SHARED_WINDOW_PER_SLOT * slots, LONGEST_WINDOW) if self.is_shared else LONGEST_WINDOW
 
     def has_credit(self, action: str) -> bool:
         return any(

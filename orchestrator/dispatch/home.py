@@ -16,6 +16,7 @@ from orchestrator.dispatch.fleet import Assignment, Worker
 from orchestrator.dispatch.http_link import HttpLink
 from orchestrator.dispatch.link import Link
 from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.record import Record
 from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
 from protocol.codec import dumps
@@ -54,7 +55,7 @@ class Home:
         reach: Reach,
         ids: Ids,
         replica_id: str,
-        tasks: asyncio.TaskGroup,
+        tasks: Tasks,
     ) -> None:
         self._dispatcher = dispatcher
         self._answers = answers

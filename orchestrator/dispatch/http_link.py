@@ -16,6 +16,7 @@ from yarl import URL
 
 from orchestrator.dispatch.link import Receiver
 from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.tasks import Tasks
 from protocol.codec import MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, dumps, loads
 from protocol.errors import FailureCode, ProtocolError, RefusalCode
 from protocol.packets import (
@@ -70,7 +71,7 @@ class HttpLink:
         secret: str,
         receiver: Receiver,
         pace: Pace,
-        tasks: asyncio.TaskGroup,
+        tasks: Tasks,
     ) -> None:
         self.worker_id = worker_id
         self._base = URL(url.rstrip("/"))

@@ -78,7 +78,7 @@ class Outlook:
     async def position(self, action: str, order: OrderKey, *, owned: bool) -> int | None:
         """The place in the queue for this action, from 1; None past 1,000."""
         ahead = self._dispatcher.engine.ready[action].ahead_of(order)
-        if not owned:
+        if not owned and ahead < FARTHEST_POSITION:
             ahead += await self._executions.ahead(action, -order[0], order[2])
         return ahead + 1 if ahead < FARTHEST_POSITION else None
 

@@ -4,10 +4,10 @@ Each loop is a small `tick` that is called again and again; tests call the ticks
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -22,6 +22,8 @@ from orchestrator.dispatch.home import Home, Reach
 from orchestrator.dispatch.outlook import Outlook
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.reaper import Reaper
+from orchestrator.dispatch.reports import Reports
+from orchestrator.dispatch.tasks import Tasks
 from orchestrator.dispatch.watch import Hub
 from orchestrator.store.blobs import Blobs
 from orchestrator.store.database import UNAVAILABLE, Database
@@ -35,6 +37,14 @@ from orchestrator.store.workers import WorkerRegistry
 STOP_SECONDS: Final = 10.0
 
 log = structlog.get_logger()
+
+
+class Tick(Protocol):
+    """One turn of a loop."""
+
+    __name__: str
+
+    def __call__(self) -> Awaitable[None]: ...
 
 
 class Replica:
@@ -52,15 +62,13 @@ class Replica:
         ids: Ids,
         random: Random,
         failpoints: Failpoints,
-        tasks: asyncio.TaskGroup,
         pace: Pace,
     ) -> None:
         self.replica_id = replica_id
         self.clock = clock
         self.pace = pace
         self.reach = reach
-        self._tasks = tasks
-        self._loops: list[asyncio.Task[None]] = []
+        tasks = self._tasks = Tasks()
         loading = Loading(templates, blobs)
         self.hub = Hub()
         self.fleet = Fleet()
@@ -76,6 +84,7 @@ class Replica:
         self.commands = Commands(
             self.dispatcher, self.claims, self.ownership, self.journal, self.executions, self.outlook, ids
         )
+        self.reports = Reports(self.answers, self.fleet, self.executions.was_taken)
         self.reaper = Reaper(self.dispatcher, self.answers, random)
 
     @property
@@ -85,7 +94,8 @@ class Replica:
 
     async def start(self) -> None:
         """Begin a life and take up what earlier ones left, before any worker can report."""
-        self._tasks_of_journal = self.journal.start(self._tasks)
+        for writer in self.journal.writers():
+            self._tasks.create_task(writer)
         await self._begin()
         self.dispatcher.history_ms.update(await self.executions.durations())
         self.home.enter_built_in(check_registration(), CheckWorker(self.answers, self.clock))
@@ -95,13 +105,12 @@ class Replica:
             (self._probe, self.pace.heartbeat / 2),
             (self.claims.read_inbox, self.pace.poll),
         ):
-            self._loops.append(self._tasks.create_task(self._every(seconds, tick)))
-        self._loops.append(self._tasks.create_task(self._claim_when_hungry()))
+            self._tasks.create_task(self._every(seconds, tick))
+        self._tasks.create_task(self._claim_when_hungry())
 
     async def stop(self) -> None:
         """End cleanly: nothing more is offered or claimed, everything is flushed, and others need not wait."""
-        for loop in self._loops:
-            loop.cancel()
+        self.dispatcher.stop_offering()
         with suppress(TimeoutError, *UNAVAILABLE):
             async with asyncio.timeout(STOP_SECONDS):
                 await self.journal.drain()
@@ -109,8 +118,7 @@ class Replica:
         for worker in self.fleet:
             if worker.link is not None:
                 worker.link.close("the orchestrator stops")
-        for task in self._tasks_of_journal:
-            task.cancel()
+        await self._tasks.close()
 
     async def _begin(self) -> None:
         epoch = await self.ownership.register(self.reach.public_url, timedelta(seconds=self.pace.lease))
@@ -143,17 +151,20 @@ class Replica:
             self.dispatcher.hungry.clear()
             await self._bounded(self.claims.refill)
 
-    async def _every(self, seconds: float, tick: Callable[[], Awaitable[None]]) -> None:
+    async def _every(self, seconds: float, tick: Tick) -> None:
         while True:
             await self._bounded(tick)
             await self.clock.sleep(seconds)
 
-    async def _bounded(self, tick: Callable[[], Awaitable[None]]) -> None:
-        """A tick that the database's absence does not end: it is tried again at its next turn."""
+    async def _bounded(self, tick: Tick) -> None:
+        """A tick whose fault does not end its loop: it is tried again at its next turn."""
         try:
             await tick()
         except UNAVAILABLE as error:
-            log.warning("database.away", loop=getattr(tick, "__name__", "?"), error=repr(error))
+            log.warning("database.away", loop=tick.__name__, error=repr(error))
+            await self.clock.sleep(self.pace.poll)
+        except Exception:
+            log.exception("loop.failed", loop=tick.__name__)
             await self.clock.sleep(self.pace.poll)
 
     def _stale(self, execution_id: str) -> None:

@@ -108,6 +108,20 @@ class Batch:
         if dirty.queue_action is not None:
             self._add_queue(record, dirty.queue_action)
 
+    def ids(self) -> list[str]:
+        """The executions that this batch writes."""
+        return [*self.submitted, *self.dirty]
+
+    def only(self, execution_id: str) -> "Batch":
+        """The same rows for one execution alone."""
+        alone = Batch(artifacts=self.artifacts, inbox=self.inbox)
+        alone.keys = [row for row in self.keys if row[3] == execution_id]
+        for noun in ("submissions", "changes", "stages", "packets", "queue"):
+            setattr(alone, noun, [row for row in getattr(self, noun) if row[0] == execution_id])
+        alone.dirty = {key: dirty for key, dirty in self.dirty.items() if key == execution_id}
+        alone.submitted = {key: new for key, new in self.submitted.items() if key == execution_id}
+        return alone
+
     def columns(self) -> list[Any]:
         """The flush statement's arguments after the replica and its epoch."""
         arguments: list[Any] = []

@@ -9,9 +9,9 @@ commit did, so nothing is written twice and nothing is given up.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import asyncpg
@@ -59,8 +59,9 @@ class Journal:
         self.epoch_lost = asyncio.Event()
         self._partitions = [_Partition(self) for _ in range(PARTITIONS)]
 
-    def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
-        return [tasks.create_task(partition.work()) for partition in self._partitions]
+    def writers(self) -> "list[Coroutine[Any, Any, None]]":
+        """The partitions' loops, for the caller to let run."""
+        return [partition.work() for partition in self._partitions]
 
     def begin(self, epoch: int) -> None:
         """A life under a new epoch: what an earlier one had not flushed is void, for another owner has it now."""
@@ -82,7 +83,7 @@ class Journal:
         *,
         urgent: bool,
     ) -> None:
-        """This execution changed: write it as it will stand when the flush begins; `then` is called once it is durable."""
+        """This execution changed: write it as it stands when the flush begins; `then` is called once it is durable."""
         partition = self._of(record.execution.execution_id)
         dirty = partition.dirty(record)
         dirty.stages.update(stages)
@@ -207,11 +208,33 @@ class _Partition:
                     return
                 await self._flush(batch)
                 return
+            except ValueError as error:
+                # asyncpg's own fault with an argument; it is an InterfaceError too, but trying again cannot help.
+                await self._write_apart(batch, error)
+                return
             except UNAVAILABLE as error:
                 unknown = True
                 log.warning("journal.flush_unknown", error=repr(error), executions=len(batch.dirty))
                 await self._disconnect()
                 await self._journal.clock.sleep(RETRY_SECONDS)
+            except asyncpg.PostgresError as error:
+                await self._write_apart(batch, error)
+                return
+
+    async def _write_apart(self, batch: Batch, error: Exception) -> None:
+        """The database refuses something in this batch: find it, so that nothing else is held up by it."""
+        ids = batch.ids()
+        if len(ids) > 1:
+            for execution_id in ids:
+                await self._write(batch.only(execution_id))
+            return
+        for execution_id in ids:
+            log.error("journal.refused", execution_id=execution_id, error=repr(error))
+            outcome = self._outcomes.pop(execution_id, None)
+            if outcome is not None and not outcome.done():
+                outcome.set_exception(error)
+            self._dirty.pop(execution_id, None)
+            self._journal.on_stale(execution_id)
 
     async def _flush(self, batch: Batch) -> None:
         journal = self._journal

@@ -39,11 +39,11 @@ class Ownership:
             self.epoch = await connection.fetchval(self._sql["register"], self.replica_id, url, lease)
         return self.epoch
 
-    async def renew(self, lease: timedelta) -> bool:
-        """Whether the epoch still stands; the lease then runs anew."""
+    async def renew(self, lease: timedelta) -> int | None:
+        """The lease runs anew: how many other replicas live. None if the epoch no longer stands."""
         async with self._database.acquire() as connection:
-            renewed = await connection.fetchval(self._sql["renew"], self.replica_id, self.epoch, lease)
-        return renewed is not None
+            others: int | None = await connection.fetchval(self._sql["renew"], self.replica_id, self.epoch, lease)
+        return others
 
     async def lapse(self) -> None:
         async with self._database.acquire() as connection:

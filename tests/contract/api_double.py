@@ -33,6 +33,8 @@ def a_stage(name: str, status: str = "pending", **fields: Any) -> Document:
         "attempt": 1,
         "workerId": None,
         "progress": 0,
+        "message": None,
+        "estimatedCompletionMs": None,
         "startedAt": None,
         "finishedAt": None,
         "metrics": None,

@@ -6,6 +6,7 @@ the clock; a wait that does not come true fails the test.
 
 import asyncio
 import contextlib
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -103,7 +104,7 @@ class OrchestratorDouble:
         """The earliest packet of this kind that no test has taken yet."""
 
         def fits(packet: WorkerPacket) -> bool:
-            return isinstance(packet, kind) and stage_id in (None, packet.stage_id)
+            return isinstance(packet, kind) and stage_id in (None, getattr(packet, "stage_id", None))
 
         await self.until(lambda: any(fits(packet) for packet in self.packets))
         found = next(packet for packet in self.packets if fits(packet))
@@ -186,7 +187,7 @@ def offer(stage: str = "stage", action: str = "echo", given: Any = None, **chang
         "attempt": 1,
         "fence": 1,
         "action": action,
-        "input_data": given,
+        "input_data": {} if given is None else given,
         "offer_expires_ms": 60_000,
         "lease_ms": 60_000,
     }
@@ -240,7 +241,7 @@ class Http:
         self._url = f"http://127.0.0.1:{service.port}"
 
     async def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
         async with self._session.post(self._url + path, data=data, headers=headers or HEADERS) as response:
             return response.status, await response.json()
 

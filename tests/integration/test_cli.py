@@ -8,16 +8,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import click
 import pytest
 from click.testing import CliRunner, Result
 
-from orchestrator.cli import COMMANDS, main
+from orchestrator.cli import main
 from tests.contract.api_double import API_KEY, ApiDouble, Play, a_stage, an_execution, refusal, serving
 
 TIMES = {"startedAt": "2026-01-01T12:00:00Z", "finishedAt": "2026-01-01T12:00:02Z"}
@@ -90,6 +87,13 @@ def test_run_tells_each_change_and_then_the_result(api: ApiDouble) -> None:
             "}",
         ],
     )
+
+
+def test_a_line_of_a_result_is_never_cut_however_long(api: ApiDouble) -> None:
+    text = "word " * 200
+    api.plays["greet_twice"] = Play((("end", COMPLETED | {"result": {"text": text}}),))
+
+    assert f'  "text": "{text}"' in baton(api, "run", "greet_twice").stdout.splitlines()
 
 
 def test_run_with_json_prints_the_final_execution_and_nothing_else_on_stdout(api: ApiDouble) -> None:
@@ -255,7 +259,7 @@ def test_status_shows_the_execution_as_it_stands(api: ApiDouble) -> None:
 
 def test_status_shows_packets_and_explanation_where_they_are_asked_for(api: ApiDouble) -> None:
     api.begin(PLAY, RUNNING)
-    api.answers["packets"] = {"packets": [{"sequence": 1, "type": "offer", "workerId": "echo-1"}]}
+    api.answers["packets"] = {"packets": [{"seq": 1, "type": "offer", "workerId": "echo-1", "direction": "out"}]}
     api.answers["explain"] = {"reason": "it is at work", "position": None}
 
     readable = baton(api, "status", "exec_1", "--packets", "--explain").stdout.splitlines()
@@ -264,8 +268,8 @@ def test_status_shows_packets_and_explanation_where_they_are_asked_for(api: ApiD
     assert [line.rstrip() for line in readable[-8:]] == [
         "",
         "Packets",
-        "Sequence  Type   Worker",
-        "       1  offer  echo-1",
+        "#  When  Stage  Attempt     Worker  Packet  Body",
+        "1  –     –      –        →  echo-1  offer",
         "",
         "Explanation",
         "Reason    it is at work",
@@ -410,88 +414,3 @@ def on_a_terminal(command: list[str], variables: Mapping[str, str]) -> tuple[int
         finally:
             os.close(ours)
     return process.returncode, _ESCAPES.sub("", drawn.decode())
-
-
-def commands(command: click.Command, name: str = "baton") -> Iterator[tuple[str, click.Command]]:
-    yield name, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for inner in command.list_commands(context):
-            found = command.get_command(context, inner)
-            assert found is not None
-            yield from commands(found, f"{name} {inner}")
-
-
-@pytest.mark.parametrize(("name", "command"), list(commands(main)), ids=[name for name, _ in commands(main)])
-def test_every_command_and_every_option_says_what_it_is_for(name: str, command: click.Command) -> None:
-    result = CliRunner().invoke(main, [*name.split()[1:], "--help"])
-    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-
-    assert (result.exit_code, bool(command.help)) == (0, True)
-    assert [option.name for option in options if not option.help] == []
-    assert result.stdout.startswith(f"Usage: {name.replace('baton', 'main', 1)}")
-
-
-@pytest.mark.parametrize("name", list(COMMANDS))
-def test_the_overview_says_of_a_command_what_the_command_says_of_itself(name: str) -> None:
-    command = main.get_command(click.Context(main), name)
-
-    assert command is not None
-    assert command.get_short_help_str(limit=200) == COMMANDS[name][1]
-
-
-def test_the_overview_costs_no_more_than_click() -> None:
-    program = (
-        "import sys; from orchestrator.cli import main; main(['--help'], standalone_mode=False);"
-        "print(sorted({'rich', 'aiohttp', 'pydantic', 'orchestrator.client'} & set(sys.modules)))"
-    )
-
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-
-    assert shown.splitlines()[-1] == "[]"
-
-
-def test_the_version_is_the_distributions() -> None:
-    assert (
-        CliRunner().invoke(main, ["--version"], prog_name="baton").stdout == f"baton {version('baton-orchestrator')}\n"
-    )
-
-
-def test_worker_hands_every_argument_to_the_worker_kit(monkeypatch: pytest.MonkeyPatch) -> None:
-    became: list[tuple[str, list[str]]] = []
-    monkeypatch.setattr(os, "execv", lambda path, arguments: became.append((path, arguments)))
-
-    CliRunner().invoke(main, ["worker", "mine:reader", "--orchestrator", "http://h:1", "--port", "0", "--slots=4"])
-
-    kit = [sys.executable, "-P", "-m", "workers.kit"]
-    assert became == [
-        (sys.executable, [*kit, "mine:reader", "--orchestrator", "http://h:1", "--port", "0", "--slots=4"])
-    ]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "workers"),
-    [((), None), (("--workers", "none"), ()), (("--workers", "echo, granulator,echo"), ("echo", "granulator"))],
-)
-def test_up_serves_with_its_options(
-    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], workers: tuple[str, ...] | None
-) -> None:
-    served: list[dict[str, Any]] = []
-    app = ModuleType("orchestrator.app")
-    vars(app)["serve"] = lambda **options: served.append(options)
-    monkeypatch.setitem(sys.modules, "orchestrator.app", app)
-
-    result = CliRunner(env={"DATABASE_URL": "postgresql://h/d"}).invoke(main, ["up", "--port", "0", *arguments])
-
-    assert (result.exit_code, served) == (
-        0,
-        [
-            {
-                "host": "127.0.0.1",
-                "port": 0,
-                "data_dir": Path(".baton"),
-                "database_url": "postgresql://h/d",
-                "workers": workers,
-            }
-        ],
-    )

@@ -54,6 +54,13 @@ def api() -> Iterator[ApiDouble]:
         yield double
 
 
+@pytest.fixture
+def gone() -> str:
+    """Where a server was."""
+    with serving() as double:
+        return double.url
+
+
 def client_of(api: ApiDouble, clock: StillClock) -> BatonClient:
     return BatonClient(api.url, API_KEY, clock=clock)
 
@@ -132,10 +139,7 @@ async def test_what_answers_without_being_a_baton_server_counts_as_out_of_reach(
             await client.queue()
 
 
-async def test_a_server_that_is_not_there_has_certainly_not_taken_the_request(clock: StillClock) -> None:
-    with serving() as api:
-        gone = api.url
-
+async def test_a_server_that_is_not_there_has_certainly_not_taken_the_request(gone: str, clock: StillClock) -> None:
     async with BatonClient(gone, clock=clock) as client:
         with pytest.raises(Unreachable) as unreachable:
             await client.execute("greet_twice")
@@ -202,6 +206,16 @@ async def test_a_stream_that_breaks_is_resumed_after_the_last_event(api: ApiDoub
     resumed = [asked.headers.get("Last-Event-ID") for asked in api.asked]
     # The server asked for a millisecond between connections.
     assert (events, resumed, clock.slept) == (HEARD, [None, "1", "1", "2"], [0.001] * 3)
+
+
+async def test_a_stream_may_break_as_often_as_it_likes_while_it_brings_something(
+    api: ApiDouble, clock: StillClock
+) -> None:
+    events = (("progress", PROGRESS),) * 9 + (("end", COMPLETED),)
+    api.begin(Play(events, cuts=tuple(range(1, 10))), RUNNING)
+
+    async with client_of(api, clock) as client:
+        assert len(await heard(client, "exec_1")) == 10
 
 
 async def test_a_stream_is_tried_again_while_the_server_is_away(api: ApiDouble, clock: StillClock) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from orchestrator.cli.conversation_view import explanation_view, packets_view
 from orchestrator.cli.document_view import fields_view, rows_view
 from orchestrator.cli.execution_view import ending_view, execution_view
 from orchestrator.cli.fleet import queue_view, workers_view
@@ -14,7 +15,6 @@ from orchestrator.cli.run import acceptance_line
 from orchestrator.cli.stage_view import stage_board, time_left
 from orchestrator.cli.structure_view import find_structured, structure_view
 from orchestrator.cli.templates import template_view
-from orchestrator.cli.watched import Watched
 from tests.contract.api_double import a_stage, an_execution
 
 NOW = datetime(2026, 1, 1, 12, 0, 11, tzinfo=UTC)
@@ -101,14 +101,17 @@ def test_a_structure_is_shown_as_a_tree_of_titles_and_durations() -> None:
     ]
 
 
-def test_findings_are_listed_below_the_structure() -> None:
-    findings = [{"severity": "warning", "path": "children[1]", "message": "has one child"}, "too short"]
-    validated = STRUCTURED | {"validation": {"qualityScore": 71.5, "findings": findings}}
+@pytest.mark.parametrize(("place", "score"), [("validation", "qualityScore"), ("quality", "score")])
+def test_what_a_validator_found_stands_below_the_structure_in_place_of_what_its_maker_said(
+    place: str, score: str
+) -> None:
+    finding = {"code": "lonely", "severity": "warning", "path": "/children/1", "message": "has one child"}
+    validated = STRUCTURED | {place: {score: 71.5, "findings": [finding, "too short"]}}
 
     assert shown(structure_view(validated))[-4:] == [
         "Quality score 71.5",
         "Findings: 2",
-        "  warning children[1]: has one child",
+        "  warning lonely: /children/1: has one child",
         "  too short",
     ]
 
@@ -129,22 +132,24 @@ def test_a_structure_is_found_in_the_result_or_in_one_of_its_outputs(result: Any
 
 
 def test_the_board_has_a_row_with_a_bar_for_each_stage_and_for_the_whole() -> None:
-    running = a_stage("again", "running", workerId="w", attempt=2, progress=50, startedAt="2026-01-01T12:00:05Z")
+    running = a_stage(
+        "again", "running", attempt=2, progress=50, message="reading\non", startedAt="2026-01-01T12:00:05Z"
+    )
     document = an_execution(progress=75, stages=[*COMPLETED["stages"], running])
 
-    assert shown(stage_board(Watched(document, {"again-1": "reading\non", "hello-1": "done"}), NOW), width=140) == [
+    assert shown(stage_board(document, NOW), width=140) == [
         "hello      echo-1  completed            ━━━━━━━━━━━━━━━━━━━━  100 %   1.0 s",
-        "again      w       running (attempt 2)  ━━━━━━━━━━             50 %   6.0 s  ~6.0 s left",
-        "execution          running              ━━━━━━━━━━━━━━━        75 %  10.0 s",
+        "again              running (attempt 2)  ━━━━━━━━━━             50 %   6.0 s  ~6.0 s left",
+        "execution          running              ━━━━━━━━━━━━━━━        75 %  10.0 s  ~3.3 s left",
         "again: reading on",
     ]
 
 
 def test_the_board_fits_a_narrow_terminal() -> None:
-    stage = a_stage("a-stage-with-a-name", "running", workerId="a-worker-of-some-length", progress=50)
-    watched = Watched(an_execution(stages=[stage]), {stage["stageId"]: "a message that is longer than the line " * 3})
+    named = {"workerId": "a-worker-with-a-name-of-some-length", "message": "longer than the line " * 5}
+    stage = a_stage("a-stage-with-a-name", "running", progress=50, **named)
 
-    lines = shown(stage_board(watched, NOW), width=80)
+    lines = shown(stage_board(an_execution(stages=[stage]), NOW), width=80)
 
     assert (len(lines), max(map(len, lines)) <= 80) == (3, True)
 
@@ -153,23 +158,24 @@ def test_the_board_fits_a_narrow_terminal() -> None:
     ("fields", "words"),
     [
         ({"progress": 25, "startedAt": "2026-01-01T12:00:01Z"}, "~30.0 s left"),
-        ({"progress": 25, "estimatedCompletionAt": "2026-01-01T12:00:16Z"}, "~5.0 s left"),
-        ({"progress": 25, "startedAt": None, "estimatedCompletionAt": "2026-01-01T12:00:01Z"}, ""),
+        ({"progress": 25, "startedAt": "2026-01-01T12:00:01Z", "estimatedCompletionMs": 15_000}, "~5.0 s left"),
+        ({"progress": 25, "startedAt": "2026-01-01T12:00:01Z", "estimatedCompletionMs": 5_000}, "~30.0 s left"),
+        ({"progress": 25, "estimatedCompletionMs": 15_000}, ""),
         ({"progress": 0, "startedAt": "2026-01-01T12:00:01Z"}, ""),
         ({"progress": 50, "startedAt": "2026-01-01T12:00:01Z", "status": "waiting"}, ""),
     ],
 )
-def test_the_time_left_is_the_workers_promise_or_else_the_pace(fields: dict[str, Any], words: str) -> None:
+def test_the_time_left_is_what_the_worker_estimated_or_else_by_the_pace(fields: dict[str, Any], words: str) -> None:
     assert time_left(a_stage("hello", **{"status": "running"} | fields), NOW) == words
 
 
 def test_rows_of_any_shape_are_a_table_without_its_empty_columns() -> None:
     rows: list[dict[str, Any]] = [{"b": 1, "a": "x", "none": None}, {"waitMs": 1500, "b": 22}]
 
-    assert shown(rows_view(rows, NOW, ("a", "unknown"))) == [
-        "A   B   Wait",
-        "x   1      –",
-        "–  22  1.5 s",
+    assert shown(rows_view(rows, NOW)) == [
+        " B  A   Wait",
+        " 1  x      –",
+        "22  –  1.5 s",
     ]
 
 
@@ -195,7 +201,7 @@ def test_a_document_of_any_shape_is_fields_then_what_is_nested() -> None:
 
 
 def test_workers_are_shown_with_their_free_slots() -> None:
-    worker = {"url": None, "workerId": "w", "capabilities": ["a", "b"], "status": "ready"}
+    worker = {"url": None, "workerId": "w", "capabilities": ["a", "b"], "status": "ready", "instanceId": "i"}
 
     assert shown(workers_view({"workers": [worker | {"slots": {"total": 4, "free": 3}}]}, NOW)) == [
         "Worker  Status  Slots        Capabilities",
@@ -226,7 +232,51 @@ def test_an_empty_list_says_so(view: RenderableType, words: str) -> None:
     assert shown(view) == [words]
 
 
-def test_a_template_is_shown_in_the_language_of_templates() -> None:
+def test_packets_are_lines_with_their_direction_and_as_much_of_the_body_as_fits() -> None:
+    said = {"stageId": "x.hello", "stage": "hello", "attempt": 1, "fence": 7, "workerId": "w"}
+    packets = [
+        said
+        | {"seq": 1, "at": "2026-01-01T12:00:01Z", "direction": "out", "type": "offer", "body": {"text": "b" * 150}},
+        said
+        | {"seq": 4, "at": "2026-01-01T12:00:02Z", "direction": "in", "type": "result", "sha256": "e3", "bytes": 9},
+    ]
+
+    assert shown(packets_view(packets, NOW), width=180) == [
+        "#  When        Stage  Attempt     Worker  Packet  Body",
+        '1  10.0 s ago  hello  1        →  w       offer   {"text": "' + "b" * 109 + "…",
+        "4  9.0 s ago   hello  1        ←  w       result  9 bytes, SHA-256 e3",
+    ]
+
+
+def test_an_explanation_tells_of_each_stage_the_workers_that_were_considered() -> None:
+    worker = {"workerId": "w", "code": "busy", "reason": "all slots are taken", "againInMs": 500}
+    refused = worker | {"lastRefusal": {"code": "too_large", "reason": "over 1 MiB"}}
+    stages = [
+        {"name": "hello", "status": "pending", "reason": "all slots for echo are taken", "workers": [refused]},
+        {"name": "again", "status": "pending", "reason": "stage again needs hello", "workers": []},
+    ]
+
+    assert shown(explanation_view({"reason": "it waits", "position": 2, "stages": stages}, NOW)) == [
+        "Reason    it waits",
+        "Position  2",
+        "",
+        "hello  pending",
+        "  all slots for echo are taken",
+        "  Worker  Code  Reason               Again in  Last refusal",
+        "  w       busy  all slots are taken    500 ms  too_large: over 1 MiB",
+        "",
+        "again  pending",
+        "  stage again needs hello",
+    ]
+
+
+def test_a_template_is_shown_as_it_was_written() -> None:
+    source = "template: t # mine\nstages: {}"
+
+    assert shown(template_view({"template": "t", "source": source}, NOW)) == source.splitlines()
+
+
+def test_a_template_without_its_source_is_shown_in_the_language_of_templates() -> None:
     document = {"template": "t", "version": 2, "stages": {"hello": {"action": "echo"}}}
 
     assert shown(template_view(document, NOW)) == [

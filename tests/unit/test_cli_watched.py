@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from orchestrator.cli.changes import changes
-from orchestrator.cli.progress_view import log_line
+from orchestrator.cli.changes import changes, log_line
 from orchestrator.cli.watched import Watched
 from orchestrator.client import TERMINAL_STATUSES
+from orchestrator.core.execution import FINAL
 from orchestrator.event_stream import Event
 from tests.contract.api_double import a_stage, an_execution
 
@@ -19,6 +19,10 @@ def test_a_whole_document_takes_the_place_of_the_one_before(name: str) -> None:
     document = an_execution("waiting", progress=50)
 
     assert Watched.of(RUNNING).after(Event(name, document)) == Watched(document)
+
+
+def test_the_client_ends_where_the_state_machine_does() -> None:
+    assert {status.value for status in FINAL} == TERMINAL_STATUSES
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL_STATUSES))
@@ -51,8 +55,8 @@ def test_progress_moves_its_stage_and_keeps_the_last_word() -> None:
 
     after = Watched.of(RUNNING).after(Event("progress", news)).after(Event("progress", news | {"message": None}))
 
-    hello = a_stage("hello", "running", progress=40)
-    assert after == Watched(RUNNING | {"stages": [hello, a_stage("again")]}, {"hello-1": "reading"})
+    hello = a_stage("hello", "running", progress=40, message="reading")
+    assert after == Watched(RUNNING | {"stages": [hello, a_stage("again")]})
 
 
 @pytest.mark.parametrize(

@@ -108,14 +108,17 @@ def test_two_actions_cannot_share_a_name() -> None:
         worker.action("plot")(plot)
 
 
-def test_the_only_action_is_the_default_one_and_of_several_the_declared_one() -> None:
-    worker = Worker("worker")
-    worker.action("plot")(plot)
-    assert worker.default_action == "plot"
+def worker_with(*actions: str, default_action: str | None = None) -> Worker:
+    worker = Worker("worker", default_action=default_action)
+    for name in actions:
+        worker.action(name)(plot)
+    return worker
 
-    worker.action("draw")(plot)
-    assert worker.default_action is None
-    assert Worker("worker", default_action="draw").default_action == "draw"
+
+def test_the_only_action_is_the_default_one_and_of_several_the_declared_one() -> None:
+    assert worker_with("plot").default_action == "plot"
+    assert worker_with("plot", "draw").default_action is None
+    assert worker_with("plot", "draw", default_action="draw").default_action == "draw"
 
 
 def test_a_refusal_has_one_of_the_codes_of_the_protocol() -> None:

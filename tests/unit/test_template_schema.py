@@ -130,6 +130,16 @@ def test_many_patterns_cost_more_than_many_subschemas() -> None:
     assert check(f"{{properties: {{{plain}}}}}", {}) == ()
 
 
+def test_a_definition_costs_what_is_done_with_it() -> None:
+    plain = ", ".join(f"p{i}: {{type: string}}" for i in range(3000))
+    schema = f"{{$ref: '#/$defs/big', $defs: {{big: {{properties: {{{plain}}}}}}}}}"
+
+    assert check(schema, {"p1": "x"}) == ()
+    assert faults_of(schema.replace("{$ref", "{properties: {twice: {$ref: '#/$defs/big'}}, $ref")) == (
+        Fault("input", 2, 8, COSTLY),
+    )
+
+
 @pytest.mark.parametrize("schema", ["true", "[]", "x", "null"])
 def test_a_schema_is_a_map(schema: str) -> None:
     assert faults_of(schema) == (Fault("input", 2, 8, "must be a JSON Schema, written as a map"),)

@@ -121,6 +121,7 @@ def test_a_value_that_json_cannot_carry_is_a_fault_at_its_place(written: str, me
         ),
         ("[" * 65 + "]" * 65, Fault("[0]" * 64, 1, 65, "nested more than 64 deep")),
         ('{"a":' * 65 + "1" + "}" * 65, Fault(".".join("a" * 64), 1, 321, "nested more than 64 deep")),
+        ('{"a":' * 5000, Fault(".".join("a" * 64), 1, 321, "nested more than 64 deep")),
         ("a" * (256 * 1024 + 1), Fault("", 1, 1, "the template has 262145 bytes; 262144 is the most")),
     ],
 )
@@ -152,6 +153,12 @@ def test_a_quoted_reference_is_not_blamed_for_other_faults_of_its_line() -> None
     message = "not valid YAML: mapping values are not allowed in this context"
 
     assert faults_of('a: b: "${a}"\n') == (Fault("", 1, 5, message),)
+
+
+def test_text_that_breaks_off_is_refused_at_its_end() -> None:
+    message = "not valid YAML: while parsing a flow node: did not find expected node content"
+
+    assert faults_of("a: [1, [") == (Fault("", 1, 9, message),)
 
 
 def test_a_tab_that_indents_is_named() -> None:
@@ -191,6 +198,12 @@ def test_half_of_a_surrogate_pair_in_json_is_a_fault() -> None:
     message = "a NUL or half of a surrogate pair is not allowed in text"
 
     assert faults_of('{"a": "\\ud83d"}') == (Fault("a", 1, 7, message),)
+
+
+def test_a_fault_below_a_key_that_cannot_be_written_has_a_path_that_can() -> None:
+    message = "a NUL or half of a surrogate pair is not allowed in text"
+
+    assert faults_of('{"\\ud83d": ["\\u0000"]}') == (Fault("", 1, 2, message), Fault('["\ufffd"][0]', 1, 13, message))
 
 
 def test_a_flow_map_that_is_no_json_is_read_as_yaml() -> None:

@@ -8,7 +8,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from workers.granulator.english import CLOSED_CLASSES, GENERIC_NOUNS, VERB_BASES, Tag, fold, is_participle, word_set
+from workers.granulator.english import (
+    AMBIGUOUS_FORMS,
+    CLOSED_CLASSES,
+    GENERIC_NOUNS,
+    VERB_BASES,
+    Tag,
+    fold,
+    is_participle,
+    word_set,
+)
 from workers.granulator.tagging import tag
 from workers.granulator.tokens import Token, tokenize
 
@@ -203,7 +212,7 @@ def _procedure(text: str, names: Collection[str]) -> Reading | None:
     if purpose and not (_DANGLING | _LEANING_PRONOUNS) & set(purpose["aim"].lower().split()):
         return Reading(Nature.PROCEDURE, (purpose["aim"],))
     tokens = tokenize(text)
-    if not tokens or not is_command(tokens):
+    if not is_command(tokens):
         return None
     end = _TAIL.search(text)
     command = _without_second_clause(text[: end.start()] if end else text).strip(" ,")
@@ -214,14 +223,16 @@ def _procedure(text: str, names: Collection[str]) -> Reading | None:
 
 
 def is_command(tokens: Sequence[Token]) -> bool:
-    """Whether the words open like "Fold the dough": a bare verb with an object or a place behind it."""
-    first = tokens[0].lower
-    after = CLOSED_CLASSES.get(tokens[1].lower) if len(tokens) > 1 else None
-    return first in VERB_BASES and first not in CLOSED_CLASSES and after in (Tag.DETERMINER, Tag.PRONOUN, Tag.NUMBER)
+    """Whether the words open like "Fold the dough" or "Add salt": a bare verb that is no noun there."""
+    if len(tokens) < 2 or tokens[0].lower not in VERB_BASES or tokens[0].lower in CLOSED_CLASSES:
+        return False
+    first, after = tokens[0].lower, tokens[1].lower
+    takes_object = CLOSED_CLASSES.get(after) in (Tag.DETERMINER, Tag.PRONOUN, Tag.NUMBER)
+    return takes_object or first not in AMBIGUOUS_FORMS or after in ("when", "until", "if", "where")
 
 
 def _statement(text: str, names: Collection[str]) -> Reading | None:
-    clause = standing_clause(text, names)
+    clause = None if is_command(tokenize(text)) else standing_clause(text, names)
     return Reading(Nature.STATEMENT, (clause,)) if clause else None
 
 

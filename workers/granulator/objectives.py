@@ -94,7 +94,7 @@ def objective_from_heading(heading: str, sentences: Sequence[str], names: Collec
     if heading.endswith("?"):
         return f"Answer the question “{heading}”"
     if _BROKEN.search(heading):
-        return f"Summarise what is said under “{heading}”."
+        return f"Summarise the main points of “{heading}”."
     inner = _inner(heading, names)
     words = inner.split()
     if words[0] in _QUESTION_WORDS:
@@ -110,7 +110,7 @@ def objective_from_heading(heading: str, sentences: Sequence[str], names: Collec
         return f"Explain how {inner}."
     spoken = inner if _reads_without_article(inner, names) else natural_phrase(inner, sentences, names)
     if spoken is None or words[-1] in MATTERLESS_HEADINGS:
-        return f"Summarise what is said under “{heading}”."
+        return f"Summarise the main points of “{heading}”."
     return f"Give an account of {spoken}."
 
 
@@ -195,8 +195,7 @@ def _statement(clause: str) -> str:
 def tells_event(clause: str) -> bool:
     """Whether "how" fits before a clause: it tells an event, not a state, and "how many" would not be misread."""
     verb = finite_verb(clause)
-    return verb is not None and verb not in _STATIC_VERBS and clause.split()[0] not in _BROKEN = re.compile(r"[:;()\[\]{}|/]|\s[–—-]\s")
-_MISREAD_AFTER_HOW
+    return verb is not None and verb not in _STATIC_VERBS and clause.split()[0] not in _MISREAD_AFTER_HOW
 
 
 def folded(term: str) -> tuple[str, ...]:

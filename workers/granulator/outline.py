@@ -8,7 +8,7 @@ from workers.granulator.points import Point, choose_points, strongest, weigh
 from workers.granulator.terms import Vocabulary, WeightedTerm
 from workers.granulator.wire import WireValue
 
-DOCUMENT_TERMS = 40
+DOCUMENT_TERMS = 100
 SECTION_TERMS = 6
 PASSAGE_TERMS = 5
 KEY_SENTENCES = 3

@@ -2,18 +2,14 @@
 
 from dataclasses import dataclass
 
-from workers.granulator.english import fold
 from workers.granulator.outline import Outline
 from workers.granulator.terms import TermIndex
-from workers.granulator.tokens import tokenize
 
 # The terms that a course on the text must speak of; those beyond are its small change.
-TOP_TERMS = 40
+TOP_TERMS = 100
 # A term belongs to a section as its own if it is found in at most this share of all sections.
 OWN_TERM_SHARE = 0.25
 OWN_TERMS = 6
-
-Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +38,6 @@ def from_index(index: TermIndex) -> Yardstick:
             if 1 <= number <= index.sections and len(own[number - 1]) < OWN_TERMS:
                 own[number - 1].append(term.term)
     return Yardstick(_shares(weights), tuple(map(tuple, own)), index.sentences)
-
-
-def words_of(text: str) -> Words:
-    """A text's words without case and plural, as terms are compared."""
-    return tuple(fold(token.lower) for token in tokenize(text) if token.text[0].isalnum())
 
 
 def _shares(weights: dict[str, float]) -> dict[str, float]:

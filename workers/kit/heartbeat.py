@@ -19,6 +19,7 @@ from protocol.packets import Directive, Heartbeat
 log = structlog.get_logger()
 
 _LONGEST_REQUEST_S = 10.0
+_SHORTEST_INTERVAL_S = 0.001
 _JOIN_S = 2.0
 
 
@@ -60,9 +61,13 @@ class HeartbeatThread:
 
     def follow(self, interval_ms: int) -> None:
         """Beats at this interval from now on; starts the thread the first time."""
-        self._interval_s = max(0.001, interval_ms / 1000)
+        interval_s = max(_SHORTEST_INTERVAL_S, interval_ms / 1000)
+        is_new = interval_s != self._interval_s
+        self._interval_s = interval_s
         if self._thread.ident is None:
             self._thread.start()
+        elif is_new:
+            self._now.set()
 
     def beat_now(self) -> None:
         """Does not wait for the interval: there is news."""

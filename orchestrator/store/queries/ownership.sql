@@ -9,7 +9,9 @@ SET epoch = excluded.epoch, url = excluded.url, lease_until = excluded.lease_unt
 RETURNING epoch;
 
 -- name: renew
-UPDATE replicas SET lease_until = now() + $3::interval WHERE replica_id = $1 AND epoch = $2 RETURNING epoch;
+-- Returns how many other replicas live: alone, one may hold a longer stretch of the queue.
+UPDATE replicas SET lease_until = now() + $3::interval WHERE replica_id = $1 AND epoch = $2
+RETURNING (SELECT count(*) FROM replicas WHERE replica_id <> $1 AND lease_until > now());
 
 -- name: lapse
 -- A clean stop: the lease ends at once, so that others need not wait for it.
