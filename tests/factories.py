@@ -22,7 +22,9 @@ def a_template(*stages: str, retries: int = 3, extra: str = "") -> Template:
     return parse_template("\n".join(lines) + "\n" + extra)
 
 
-def an_execution(template: Template | None = None, given: Any = None, kept: dict[str, Stage] | None = None) -> Execution:
+def an_execution(
+    template: Template | None = None, given: Any = None, kept: dict[str, Stage] | None = None
+) -> Execution:
     execution = Execution(
         execution_id="exec_1",
         client_id="client_1",

@@ -6,7 +6,6 @@ legal raises `IllegalEvent`, one whose fence is not the stage's raises `StaleFen
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -44,6 +43,7 @@ from orchestrator.core.execution import (
     StartProcess,
     Step,
     StopAttempt,
+    Tally,
 )
 from orchestrator.core.reference import UnresolvedReference
 from orchestrator.core.stage import Stage, StageStatus, Usage
@@ -128,8 +128,7 @@ def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
             if draft.paused:
                 raise IllegalEvent("the execution is paused")
             draft.put(
-                replace(
-                    stage,
+                stage._replace(
                     status=StageStatus.OFFERED,
                     offer_round=stage.offer_round + 1,
                     fence=event.fence,
@@ -139,14 +138,13 @@ def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
             )
         case Accepted():
             draft.begin()
-            draft.put(replace(stage, status=StageStatus.ACCEPTED, estimate_ms=event.estimate_ms, started_at=draft.at))
+            draft.put(stage._replace(status=StageStatus.ACCEPTED, estimate_ms=event.estimate_ms, started_at=draft.at))
             draft.effects.append(StartProcess(stage.name))
         case Started():
-            draft.put(replace(stage, status=StageStatus.RUNNING))
+            draft.put(stage._replace(status=StageStatus.RUNNING))
         case Progressed():
             draft.put(
-                replace(
-                    stage,
+                stage._replace(
                     progress=max(stage.progress, event.percent),
                     message=event.message if event.message is not None else stage.message,
                     metrics=event.metrics if event.metrics is not None else stage.metrics,
@@ -159,7 +157,7 @@ def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
         case Failed():
             draft.usage += event.usage
             draft.fail_attempt(
-                replace(stage, metrics=event.metrics, settled_fence=event.fence), event.failure, event.jitter
+                stage._replace(metrics=event.metrics, settled_fence=event.fence), event.failure, event.jitter
             )
         case TimedOut():
             seconds = draft.execution.spec(stage.name).timeout.total_seconds()
@@ -195,7 +193,7 @@ def _decide_execution(draft: "Draft", event: Event) -> None:
             if not waiting:
                 raise IllegalEvent(f"no stage waits for the signal {event.signal}")
             for stage in waiting:
-                draft.finish(replace(stage, result=event.value, progress=100.0), StageStatus.COMPLETED)
+                draft.finish(stage._replace(result=event.value, progress=100.0), StageStatus.COMPLETED)
                 draft.unlock(stage.name)
         case SignalTimedOut():
             draft.signal_timed_out(_in_status(execution, event.stage, StageStatus.WAITING))
@@ -242,18 +240,17 @@ class Draft:
     def make_ready(self, stage: Stage, delay: timedelta = timedelta(0)) -> None:
         """Back to be offered: the fence is dead from here on."""
         self.put(
-            replace(stage, status=StageStatus.READY, fence=None, worker_id=None, started_at=None, estimate_ms=None)
+            stage._replace(status=StageStatus.READY, fence=None, worker_id=None, started_at=None, estimate_ms=None)
         )
         self._enqueue(stage.name, delay)
 
     def finish(self, stage: Stage, status: StageStatus) -> None:
-        self.put(replace(stage, status=status, finished_at=self.at))
+        self.put(stage._replace(status=status, finished_at=self.at))
 
     def complete(self, stage: Stage, event: Completed) -> None:
         self.usage += event.usage
         self.put(
-            replace(
-                stage,
+            stage._replace(
                 status=StageStatus.COMPLETED,
                 progress=100.0,
                 result=event.result,
@@ -269,7 +266,7 @@ class Draft:
         """Try again if the failure allows it and tries are left, else the stage has failed."""
         retry = self.execution.spec(stage.name).retry
         if failure.retryable and stage.attempt < retry.max_attempts and self.ending is None:
-            again = replace(stage, attempt=stage.attempt + 1, offer_round=0, progress=0.0, error=failure)
+            again = stage._replace(attempt=stage.attempt + 1, offer_round=0, progress=0.0, error=failure)
             self.make_ready(again, retry.delay(stage.attempt, jitter))
         else:
             self.fail_stage(stage, failure)
@@ -287,7 +284,7 @@ class Draft:
         self.fail_attempt(stage, Failure(code=code, message=message, retryable=True), jitter)
 
     def fail_stage(self, stage: Stage, failure: Failure) -> None:
-        self.finish(replace(stage, error=failure), StageStatus.FAILED)
+        self.finish(stage._replace(error=failure), StageStatus.FAILED)
         if self._error is None:
             self._error = failure.model_copy(update={"message": f"stage {stage.name}: {failure.message}"})
         if self.ending is None:
@@ -304,7 +301,7 @@ class Draft:
                 continue
             if stage.is_live:
                 self.stop(stage, "cancelled")
-                self.put(replace(stage, status=StageStatus.CANCELLING))
+                self.put(stage._replace(status=StageStatus.CANCELLING))
             else:
                 self.finish(stage, untouched)
 
@@ -347,10 +344,10 @@ class Draft:
         stage = self._changed.get(name) or self.execution.stages[name]
         if self.execution.spec(name).wait is not None:
             self.begin()
-            self.put(replace(stage, status=StageStatus.WAITING, started_at=self.at))
+            self.put(stage._replace(status=StageStatus.WAITING, started_at=self.at))
             self._await_signal(name)
         else:
-            self.put(replace(stage, status=StageStatus.READY))
+            self.put(stage._replace(status=StageStatus.READY))
             self._enqueue(name)
 
     def _await_signal(self, name: str) -> None:
@@ -363,10 +360,9 @@ class Draft:
 
     def step(self) -> Step:
         execution = self.execution
-        tally = replace(execution.tally)
+        tally = execution.tally
         for name, stage in self._changed.items():
-            tally.count(execution.stages[name], -1)
-            tally.count(stage, +1)
+            tally = tally.without(execution.stages[name]).with_(stage)
         result = execution.result
         if tally.open == 0 and self.ending is None:
             try:
@@ -374,10 +370,11 @@ class Draft:
             except UnresolvedReference as error:
                 self.ending = ExecutionStatus.FAILED
                 self._error = Failure(code=FailureCode.UNRESOLVED_REFERENCE, message=f"output: {error}")
-        status = self._status(tally.open, tally.active, tally.waiting)
+        status = self._status(tally)
         return Step(
             stages=tuple(self._changed.values()),
             met=tuple(self._met),
+            tally=tally,
             status=status,
             ending=self.ending,
             paused=self.paused,
@@ -397,14 +394,14 @@ class Draft:
                 outputs[name] = {"output": stage.result}
         return outputs
 
-    def _status(self, still_open: int, active: int, waiting: int) -> ExecutionStatus:
-        if still_open == 0:
+    def _status(self, tally: Tally) -> ExecutionStatus:
+        if tally.open == 0:
             return self.ending or ExecutionStatus.COMPLETED
         if self.paused:
             return ExecutionStatus.PAUSED
         if self._started_at is None:
             return ExecutionStatus.QUEUED
-        if waiting and not active:
+        if tally.waiting and not tally.active:
             return ExecutionStatus.WAITING
         return ExecutionStatus.RUNNING
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from orchestrator.core.stage import Stage, StageStatus, Usage
 from orchestrator.core.template import StageSpec, Template
@@ -64,12 +64,43 @@ class AwaitSignal:
 Effect = Enqueue | StartProcess | StopAttempt | AwaitSignal
 
 
+class Tally(NamedTuple):
+    """How many stages are in the conditions that the execution's status and progress hang on."""
+
+    open: int = 0
+    active: int = 0
+    waiting: int = 0
+    percent: float = 0.0
+
+    def with_(self, stage: Stage) -> "Tally":
+        return self._count(stage, 1)
+
+    def without(self, stage: Stage) -> "Tally":
+        return self._count(stage, -1)
+
+    def _count(self, stage: Stage, sign: int) -> "Tally":
+        if stage.is_final:
+            return Tally(self.open, self.active, self.waiting, self.percent + sign * 100.0)
+        is_waiting = stage.status is StageStatus.WAITING
+        is_active = not is_waiting and stage.status is not StageStatus.PENDING
+        return Tally(
+            self.open + sign,
+            self.active + sign * is_active,
+            self.waiting + sign * is_waiting,
+            self.percent + sign * stage.progress,
+        )
+
+
+NOTHING_COUNTED: Final = Tally()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one event changes: the stages' new values, the execution's new fields, and what the shell has to do."""
 
     stages: tuple[Stage, ...]
     met: tuple[str, ...]
+    tally: Tally
     status: ExecutionStatus
     ending: ExecutionStatus | None
     paused: bool
@@ -80,27 +111,6 @@ class Step:
     started_at: datetime | None
     finished_at: datetime | None
     effects: tuple[Effect, ...]
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many stages are in the conditions that the execution's status hangs on."""
-
-    open: int
-    active: int = 0
-    waiting: int = 0
-    percent: float = 0.0
-
-    def count(self, stage: Stage, sign: int) -> None:
-        if stage.is_final:
-            self.percent += sign * 100.0
-            return
-        self.open += sign
-        self.percent += sign * stage.progress
-        if stage.status is StageStatus.WAITING:
-            self.waiting += sign
-        elif stage.status is not StageStatus.PENDING:
-            self.active += sign
 
 
 @dataclass(slots=True)
@@ -128,7 +138,7 @@ class Execution:
     stages: dict[str, Stage] = field(default_factory=dict)
     unmet: dict[str, int] = field(default_factory=dict)
     scope: dict[str, Any] = field(default_factory=dict)
-    tally: Tally = field(default_factory=lambda: Tally(0))
+    tally: Tally = NOTHING_COUNTED
 
     @property
     def is_final(self) -> bool:
@@ -147,21 +157,20 @@ def prepare(execution: Execution, stages: Mapping[str, Stage]) -> None:
     }
     outputs = {stage.name: {"output": stage.result} for stage in execution.stages.values() if _satisfied(stage)}
     execution.scope = {"input": execution.input, "stages": outputs}
-    execution.tally = Tally(0)
+    execution.tally = NOTHING_COUNTED
     for stage in execution.stages.values():
-        execution.tally.count(stage, +1)
+        execution.tally = execution.tally.with_(stage)
 
 
 def evolve(execution: Execution, step: Step) -> None:
     """Apply a step that was decided on this very state."""
     for stage in step.stages:
-        execution.tally.count(execution.stages[stage.name], -1)
-        execution.tally.count(stage, +1)
         execution.stages[stage.name] = stage
         if _satisfied(stage):
             execution.scope["stages"][stage.name] = {"output": stage.result}
     for name in step.met:
         execution.unmet[name] -= 1
+    execution.tally = step.tally
     execution.status = step.status
     execution.ending = step.ending
     execution.paused = step.paused

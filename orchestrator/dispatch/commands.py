@@ -164,4 +164,4 @@ def first_action(execution: Execution) -> str:
 
 def _kept(stage: Stage) -> Stage:
     """A completed stage as the retry has it: its result counts, what it cost was paid by the other execution."""
-    return replace(stage, settled_fence=None, fence=None)
+    return stage._replace(settled_fence=None, fence=None)

@@ -82,8 +82,10 @@ class AccountTables:
     async def by_session(self, token_hash: bytes) -> Caller | None:
         return _caller(await self._row("by_session", token_hash))
 
-    async def by_worker_secret(self, secret_hash: bytes) -> bool:
-        return await self._row("by_worker_secret", secret_hash) is not None
+    async def worker_secret_since(self, secret_hash: bytes) -> datetime | None:
+        """When the secret was added; None if it was not."""
+        row = await self._row("worker_secret_since", secret_hash)
+        return row["created_at"] if row else None
 
     async def add_worker_secret(self, secret_hash: bytes) -> None:
         """Do nothing if it is there already."""

@@ -36,6 +36,12 @@ worker = Worker("blocker")
 async def block(given: dict, context) -> None:
     await context.progress(1)
     threading.Event().wait()
+
+@worker.action("read")
+def read(given: dict, context) -> str:
+    context.progress(1)
+    with open(given["path"]) as pipe:
+        return pipe.read()
 """
 
 
@@ -66,22 +72,24 @@ async def command(*arguments: str, cwd: Path, secret: str | None = SECRET) -> As
 
 
 async def test_a_signal_lets_what_runs_finish_refuses_what_is_new_and_exits_with_0(tmp_path: Path) -> None:
+    (tmp_path / "blocker.py").write_text(BLOCKING)
+    os.mkfifo(tmp_path / "pipe")
     async with OrchestratorDouble() as double:
         double.heartbeat_interval_ms = 20
-        async with command("workers.echo", "--orchestrator", str(double.url), cwd=tmp_path) as worker:
+        async with command("blocker.py", "--orchestrator", str(double.url), cwd=tmp_path) as worker:
             await double.linked()
-            given = offer(action="sleep", given={"ms": 400})
-            await double.started(given)
+            await double.started(offer(action="read", given={"path": "pipe"}))
             await double.next(Progress)
 
             worker.send_signal(signal.SIGTERM)
             await double.until(lambda: any(beat.draining for beat in double.heartbeats))
             reject = await double.rejected(offer("late"))
+            await asyncio.to_thread((tmp_path / "pipe").write_text, "written in the end")
             result = await double.next(Result)
             _, log = await worker.communicate()
 
     assert reject.code is RefusalCode.DRAINING
-    assert result.result == {"sleptMs": 400}
+    assert result.result == "written in the end"
     assert worker.returncode == 0
     assert b"worker.drained" in log
     assert SECRET.encode() not in log

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import workers
-from protocol.packets import Failure, Progress, Reject
+from protocol.packets import Failure, Progress, Reject, Result
 from tests.contract.orchestrator_double import OrchestratorDouble, cancel, offer, serving
 from workers.echo import worker as echo
 from workers.kit import Worker
@@ -81,7 +81,7 @@ async def test_sleep_can_be_cancelled() -> None:
         await double.next(Progress)
         await double.send(cancel(given))
 
-        await service.engine.until_flushed()
+        assert (await double.next(Result)).status == "cancelled"
         assert service.engine.attempts.free(service.engine.now()) == echo.slots
 
 

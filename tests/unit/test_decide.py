@@ -126,9 +126,7 @@ def test_a_retryable_failure_is_tried_again_after_a_doubling_delay(attempt: int,
     [step] = happen(execution, Failed("a", 7, FLAKY, jitter=1.0))
 
     assert step.effects == (Enqueue("a", delay),)
-    assert step.stages == (
-        Stage("a", StageStatus.READY, attempt=attempt + 1, settled_fence=7, error=FLAKY),
-    )
+    assert step.stages == (Stage("a", StageStatus.READY, attempt=attempt + 1, settled_fence=7, error=FLAKY),)
 
 
 def test_the_last_attempts_failure_is_final_and_fails_the_execution() -> None:
@@ -248,9 +246,7 @@ def test_a_signal_that_no_stage_waits_for_is_refused() -> None:
         decide(execution, SignalReceived("other", {}), NOON)
 
 
-@pytest.mark.parametrize(
-    ("on_timeout", "status"), [("fail", ExecutionStatus.FAILED), ("skip", ExecutionStatus.QUEUED)]
-)
+@pytest.mark.parametrize(("on_timeout", "status"), [("fail", ExecutionStatus.FAILED), ("skip", ExecutionStatus.QUEUED)])
 def test_a_signal_that_does_not_come_fails_or_skips_its_stage(on_timeout: str, status: ExecutionStatus) -> None:
     text = APPROVAL.replace("timeout: 1h", f"timeout: 1h, onTimeout: {on_timeout}")
     execution = an_execution(parse_template(text))

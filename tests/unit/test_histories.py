@@ -102,20 +102,16 @@ class Histories(RuleBasedStateMachine):
     def a_worker_says_something(self, data: st.DataObject) -> None:
         stage, fence = data.draw(st.sampled_from(self.fences))
         jitter = 0.5
-        event = data.draw(
-            st.sampled_from(
-                [
-                    Accepted(stage, fence, 5),
-                    Rejected(stage, fence),
-                    Progressed(stage, fence, 40.0),
-                    Failed(stage, fence, Failure(message="again", retryable=True), jitter),
-                    Failed(stage, fence, Failure(message="never"), jitter),
-                    NotStarted(stage, fence),
-                    Settled(stage, fence),
-                ]
-            )
-        )
-        self.happen(event)
+        events: list[Event] = [
+            Accepted(stage, fence, 5),
+            Rejected(stage, fence),
+            Progressed(stage, fence, 40.0),
+            Failed(stage, fence, Failure(message="again", retryable=True), jitter),
+            Failed(stage, fence, Failure(message="never"), jitter),
+            NotStarted(stage, fence),
+            Settled(stage, fence),
+        ]
+        self.happen(data.draw(st.sampled_from(events)))
 
     @precondition(lambda self: self.fences)
     @rule(data=st.data())
@@ -128,7 +124,11 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data())
     def time_runs_out(self, data: st.DataObject) -> None:
         stage, fence = data.draw(st.sampled_from(self.fences))
-        events = [OfferExpired(stage, fence), TimedOut(stage, fence, 0.5), WorkerLost(stage, fence, "gone", 0.5)]
+        events: list[Event] = [
+            OfferExpired(stage, fence),
+            TimedOut(stage, fence, 0.5),
+            WorkerLost(stage, fence, "gone", 0.5),
+        ]
         self.happen(data.draw(st.sampled_from(events)))
 
     @rule(event=st.sampled_from([PauseRequested(), ResumeRequested(), CancelRequested()]), often=st.integers(0, 5))

@@ -3,22 +3,20 @@
 Every passage lands in exactly one lesson or in the opening, in the order of the text.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from workers.granulator.analysis import content_words
 from workers.granulator.cohesion import cut, gap_depths
 from workers.granulator.objectives import MATTERLESS_HEADINGS
-from workers.granulator.outline import Outline, OutlineSection, Passage
-from workers.granulator.points import Point
+from workers.granulator.outline import Outline, OutlineSection
 from workers.granulator.ranking import cosines
-from workers.granulator.terms import WeightedTerm
-from workers.granulator.tokens import tokenize
+from workers.granulator.readings import ReadSentence, read_sentence
 
 # A text before the first heading opens the course, unless it is long enough to be taught.
 LONGEST_OPENING_WORDS = 260
+# So much text between a heading and its first subsection only leads up to that.
+LONGEST_LEAD_WORDS = 80
 LEAST_LESSON_WORDS = 40
 LEAST_MODULE_WORDS = 100
 MOST_MODULE_LESSONS = 8
@@ -30,36 +28,21 @@ LONGEST_JOINED_HEADING_WORDS = 5
 
 @dataclass(frozen=True, slots=True)
 class LessonDraft:
-    """Neighbouring passages of one lesson; `heading` is a subsection's own, None below a module's heading."""
+    """What one lesson is made of; `heading` is a subsection's own, None below a module's heading.
+
+    `sentences` are the first and last number in the text, `terms` are weighted and heaviest first.
+    """
 
     heading: str | None
     section: str | None
-    passages: tuple[Passage, ...]
-
-    @property
-    def words(self) -> int:
-        return sum(passage.words for passage in self.passages)
-
-    @property
-    def sentences(self) -> tuple[int, int]:
-        return self.passages[0].sentences[0], self.passages[-1].sentences[1]
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        return tuple(point for passage in self.passages for point in passage.points)
-
-    @property
-    def terms(self) -> tuple[WeightedTerm, ...]:
-        """The passages' terms, heaviest first, each once."""
-        heaviest: dict[str, WeightedTerm] = {}
-        for term in (term for passage in self.passages for term in passage.terms):
-            if term.term not in heaviest or heaviest[term.term].weight < term.weight:
-                heaviest[term.term] = term
-        return tuple(sorted(heaviest.values(), key=lambda term: -term.weight))
+    words: int
+    sentences: tuple[int, int]
+    points: tuple[ReadSentence, ...]
+    terms: Mapping[str, float]
 
     @property
     def content(self) -> tuple[str, ...]:
-        return tuple(word for point in self.points for word in content_words(tokenize(point.text)))
+        return tuple(word for point in self.points for word in content_words(point.tagged.tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +72,20 @@ class Arrangement:
 
 def arrange(outline: Outline) -> Arrangement:
     """Deal the passages out: top sections become modules, small ones are joined, large ones cut by cohesion."""
+    names = frozenset(outline.names)
     sections = list(outline.sections)
-    opening = _opening(sections)
-    if opening:
-        del sections[0]
-    modules = [module for group in _groups(sections) for module in _module(group)]
+    opening = _lessons_of(sections.pop(0), names)[0] if _opens(sections) else None
+    modules = [module for group in _groups(sections) for module in _module(group, names)]
     modules = _without_small(modules, _least_words(modules))
     return Arrangement(opening, tuple(part for module in modules for part in _split(module)))
 
 
-def _opening(sections: Sequence[OutlineSection]) -> LessonDraft | None:
+def _opens(sections: Sequence[OutlineSection]) -> bool:
+    """Whether the first section only leads up to the others."""
     first = sections[0]
-    opens = first.heading is None or first.heading.lower() in MATTERLESS_HEADINGS
-    headed = any(section.heading and section.level == 1 and section.passages for section in sections[1:])
-    if opens and headed and first.passages and first.word_count <= LONGEST_OPENING_WORDS and sections[1].level == 1:
-        return LessonDraft(first.heading, first.heading, first.passages)
-    return None
+    led_up_to = len(sections) > 1 and sections[1].level == 1 and sections[1].heading is not None
+    leads = first.heading is None or first.heading.lower() in MATTERLESS_HEADINGS
+    return led_up_to and leads and len(first.passages) > 0 and first.word_count <= LONGEST_OPENING_WORDS
 
 
 def _groups(sections: Sequence[OutlineSection]) -> list[list[OutlineSection]]:
@@ -118,14 +99,29 @@ def _groups(sections: Sequence[OutlineSection]) -> list[list[OutlineSection]]:
     return groups
 
 
-def _module(group: Sequence[OutlineSection]) -> list[ModuleDraft]:
-    top = group[0]
-    lessons = [
-        LessonDraft(None if section is top else section.heading, section.heading, (passage,))
-        for section in group
+def _module(group: Sequence[OutlineSection], names: Collection[str]) -> list[ModuleDraft]:
+    top, *below = group
+    own = [replace(lesson, heading=None) for lesson in _lessons_of(top, names)]
+    lessons = [lesson for section in below for lesson in _lessons_of(section, names)]
+    if lessons and len(own) == 1 and own[0].words < LONGEST_LEAD_WORDS:
+        lessons[0] = replace(_join_lessons(own[0], lessons[0]), heading=lessons[0].heading, section=lessons[0].section)
+    else:
+        lessons = own + lessons
+    return [ModuleDraft(top.heading, tuple(_joined(lessons)))] if lessons else []
+
+
+def _lessons_of(section: OutlineSection, names: Collection[str]) -> list[LessonDraft]:
+    return [
+        LessonDraft(
+            heading=section.heading,
+            section=section.heading,
+            words=passage.words,
+            sentences=passage.sentences,
+            points=tuple(read_sentence(point.text, point.weight, names) for point in passage.points),
+            terms={term.term: term.weight for term in passage.terms},
+        )
         for passage in section.passages
     ]
-    return [ModuleDraft(top.heading, tuple(_joined(lessons)))] if lessons else []
 
 
 def _joined(lessons: Sequence[LessonDraft]) -> list[LessonDraft]:
@@ -143,7 +139,17 @@ def _joined(lessons: Sequence[LessonDraft]) -> list[LessonDraft]:
 
 def _join_lessons(first: LessonDraft, second: LessonDraft) -> LessonDraft:
     larger = second if second.words > first.words else first
-    return LessonDraft(larger.heading, larger.section, first.passages + second.passages)
+    weights = {
+        term: max(first.terms.get(term, 0.0), second.terms.get(term, 0.0)) for term in {**first.terms, **second.terms}
+    }
+    return LessonDraft(
+        heading=larger.heading,
+        section=larger.section,
+        words=first.words + second.words,
+        sentences=(first.sentences[0], second.sentences[1]),
+        points=first.points + second.points,
+        terms=dict(sorted(weights.items(), key=lambda item: -item[1])),
+    )
 
 
 def _least_words(modules: Sequence[ModuleDraft]) -> float:
@@ -175,7 +181,7 @@ def _nearer_neighbour(modules: Sequence[ModuleDraft], index: int) -> int:
 
 def _join_modules(first: ModuleDraft, second: ModuleDraft) -> ModuleDraft:
     lessons = tuple(
-        LessonDraft(lesson.heading or module.heading, lesson.section, lesson.passages)
+        replace(lesson, heading=lesson.heading or module.heading)
         for module in (first, second)
         for lesson in module.lessons
     )
@@ -196,6 +202,5 @@ def _split(module: ModuleDraft) -> list[ModuleDraft]:
     if len(module.lessons) <= MOST_MODULE_LESSONS:
         return [module]
     depths = gap_depths([lesson.content for lesson in module.lessons])
-    ones = np.ones(len(module.lessons), dtype=np.int_).tolist()
-    spans = cut(ones, depths, least=LEAST_SPLIT_LESSONS, most=MOST_MODULE_LESSONS)
+    spans = cut([1] * len(module.lessons), depths, least=LEAST_SPLIT_LESSONS, most=MOST_MODULE_LESSONS)
     return [ModuleDraft(module.heading, module.lessons[span.start : span.end], part=True) for span in spans]

@@ -3,7 +3,7 @@
 Parents last exactly as long as their children together, and no two titles of one course are nearly alike.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 from workers.granulator.arrangement import Arrangement, LessonDraft, ModuleDraft, arrange
@@ -19,8 +19,9 @@ from workers.granulator.objectives import (
 )
 from workers.granulator.outline import Outline
 from workers.granulator.pacing import study_minutes
-from workers.granulator.points import Point, strongest
-from workers.granulator.titles import titles_from_terms
+from workers.granulator.points import strongest
+from workers.granulator.readings import ReadSentence
+from workers.granulator.titles import sentence_case, titles_from_terms
 from workers.granulator.tokens import count_words
 from workers.granulator.wire import WireValue
 
@@ -86,7 +87,10 @@ def granulate(outline: Outline) -> Course:
     return Course(
         title=title,
         description=_description(outline, arrangement),
-        objectives=(writer.course_objective(title, arrangement), _usage(terms)),
+        objectives=(
+            objective_from_heading(title, _all_points(arrangement.modules), outline.names),
+            *_usage(terms),
+        ),
         duration_minutes=sum(child.duration_minutes for child in children),
         key_terms=terms,
         children=children,
@@ -100,13 +104,10 @@ class _Writer:
         self._names: Collection[str] = frozenset(outline.names)
         self._given: set[str] = set()
 
-    def course_objective(self, title: str, arrangement: Arrangement) -> str:
-        return self._heading_objective(title, _all_points(arrangement.modules))
-
     def overview(self, title: str, arrangement: Arrangement, names: Names) -> Node:
         opening = arrangement.opening
         points = opening.points if opening else strongest(_all_points(arrangement.modules), OVERVIEW_POINTS)
-        terms = opening.terms if opening else arrangement.modules[0].lessons[0].terms
+        terms = tuple(opening.terms if opening else arrangement.modules[0].lessons[0].terms)
         chosen = self._unused([f"List the main parts of “{title}”."])
         words = opening.words if opening else sum(count_words(point.text) for point in points)
         return Node(
@@ -115,7 +116,7 @@ class _Writer:
             objectives=chosen,
             outline=tuple(point.text for point in points),
             duration_minutes=study_minutes(words, len(chosen)),
-            key_terms=tuple(term.term for term in terms[:NODE_TERMS]),
+            key_terms=terms[:NODE_TERMS],
             source=Source(section=None, sentences=opening.sentences) if opening else None,
         )
 
@@ -124,20 +125,21 @@ class _Writer:
         lessons = tuple(node for node, _ in written)
         spare = sorted((item for _, left in written for item in left), key=lambda item: -item.rank)
         points = _all_points([draft])
-        own = [self._heading_objective(title, points), *(item.text for item in spare)]
-        terms = sorted((term for lesson in draft.lessons for term in lesson.terms), key=lambda term: -term.weight)
+        own = [objective_from_heading(title, points, self._names), *(item.text for item in spare)]
+        weighted = sorted(
+            (item for lesson in draft.lessons for item in lesson.terms.items()), key=lambda item: -item[1]
+        )
         return Node(
             type="module",
             title=title,
             description=strongest(points, 1)[0].text,
             objectives=self._unused(own)[:MODULE_OBJECTIVES],
             duration_minutes=sum(lesson.duration_minutes for lesson in lessons),
-            key_terms=tuple(dict.fromkeys(term.term for term in terms))[:NODE_TERMS],
+            key_terms=tuple(dict.fromkeys(term for term, _ in weighted))[:NODE_TERMS],
             children=lessons,
         )
 
     def _lesson(self, draft: LessonDraft, title: str) -> tuple[Node, list[Objective]]:
-        terms = [term.term for term in draft.terms]
         chosen, left = self._objectives(draft, title)
         node = Node(
             type="lesson",
@@ -145,27 +147,23 @@ class _Writer:
             objectives=chosen,
             outline=tuple(point.text for point in draft.points),
             duration_minutes=study_minutes(draft.words, len(chosen)),
-            key_terms=tuple(terms[:NODE_TERMS]),
+            key_terms=tuple(draft.terms)[:NODE_TERMS],
             source=Source(section=draft.section, sentences=draft.sentences),
         )
         return node, left
 
     def _objectives(self, draft: LessonDraft, title: str) -> tuple[tuple[str, ...], list[Objective]]:
         """The objectives chosen for a lesson, in the order they are learnt in, and those left over."""
-        found = objectives_from([(point.text, point.weight) for point in draft.points], self._names)
+        found = objectives_from(draft.points, self._names)
         fresh = [objective for objective in found if objective.text not in self._given]
         chosen = tuple(
             item.text for item in sorted(fresh[:LESSON_OBJECTIVES], key=lambda item: ORDER.index(item.nature))
         )
         if not chosen:
-            terms = [term.term for term in draft.terms[:NAMED_TERMS]]
-            headed = self._heading_objective(title, draft.points) if draft.heading else None
-            chosen = (headed or objective_from_terms(terms),)
+            headed = objective_from_heading(title, draft.points, self._names) if draft.heading else None
+            chosen = (headed or objective_from_terms(tuple(draft.terms)[:NAMED_TERMS]),)
         self._given.update(chosen)
         return chosen, fresh[LESSON_OBJECTIVES:]
-
-    def _heading_objective(self, title: str, points: Sequence[Point]) -> str:
-        return objective_from_heading(title, [point.text for point in points], self._names)
 
     def _unused(self, objectives: Sequence[str]) -> tuple[str, ...]:
         fresh = tuple(objective for objective in objectives if objective not in self._given)
@@ -175,9 +173,9 @@ class _Writer:
 
 def _title(outline: Outline, arrangement: Arrangement) -> str:
     """A title for a text that has none, from the terms that weigh most throughout."""
-    sentences = [point.text for point in _all_points(arrangement.modules)]
-    terms = [(term.term, term.weight) for term in outline.terms[:TITLE_TERMS]]
-    return next(iter(titles_from_terms(terms, sentences, outline.names)), UNTITLED)
+    terms = {term.term: term.weight for term in outline.terms[:TITLE_TERMS]}
+    made = titles_from_terms(terms, _all_points(arrangement.modules), outline.names)
+    return next(iter([*made, *map(sentence_case, terms), UNTITLED]))
 
 
 def _description(outline: Outline, arrangement: Arrangement) -> str:
@@ -188,15 +186,16 @@ def _description(outline: Outline, arrangement: Arrangement) -> str:
     )
 
 
-def _usage(terms: Sequence[str]) -> str:
+def _usage(terms: Sequence[str]) -> Iterator[str]:
     """Longer terms first: they are the ones that a learner does not bring along."""
     chosen = sorted(terms, key=lambda term: " " not in term)[:USED_TERMS]
-    return f"Use the terms {quoted(chosen)} correctly."
+    if chosen:
+        yield f"Use the terms {quoted(chosen)} correctly."
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _all_points(modules: Sequence[ModuleDraft]) -> list[Point]:
+def _all_points(modules: Sequence[ModuleDraft]) -> list[ReadSentence]:
     return [point for module in modules for lesson in module.lessons for point in lesson.points]

@@ -121,8 +121,8 @@ GENERIC_NOUNS = word_set(
     "distance direction position situation condition interval"
 )
 
-# Words that are verbs wherever they stand.
-PURE_VERBS = word_set(
+# Base forms of common verbs.
+VERBS = word_set(
     "abandon abolish abort absorb accelerate accept accompany accumulate accuse achieve acquire acquit act adapt add "
     "adhere adjust administer admire adopt advertise affect agree alert align allocate allow amass amend analyse "
     "announce answer appear apply appoint approach approximate argue arise arm arrange arrive ask assert assess "
@@ -180,7 +180,7 @@ PURE_VERBS = word_set(
     "vanish vary veto vibrate vote wait walk wander want warm warn wash waste watch weaken wear weave weigh weld wet "
     "whisk widen win wipe wither wonder work wrap write yield"
 )
-# Of those, the ones that are as often nouns; only their neighbours tell which.
+# Verbs that are as often nouns; only their neighbours tell which.
 NOUN_VERBS = word_set(
     "alert answer approach arm attack balance ban bank base beat benefit bite blame block blow bolt bond book bounce "
     "brake branch break brew broadcast brown bulge burn cache call cast catch cause centre change charge chase claim "
@@ -257,7 +257,7 @@ def _forms(verbs: frozenset[str]) -> frozenset[str]:
     return verbs | frozenset(chain.from_iterable(_inflections(verb) for verb in verbs)) | frozenset(irregular)
 
 
-VERB_BASES = PURE_VERBS | NOUN_VERBS
+VERB_BASES = VERBS | NOUN_VERBS
 VERB_FORMS = _forms(VERB_BASES)
 # A form is ambiguous when it reads as a noun too: the base and its -s, but never the past.
 AMBIGUOUS_FORMS = NOUN_VERBS | frozenset(_inflections(verb)[0] for verb in NOUN_VERBS)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from workers.granulator.arrangement import Arrangement, LessonDraft, ModuleDraft
 from workers.granulator.titles import TitleRegister, made_titles, sentence_case
 
+FURTHER = "Further points"
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -39,15 +41,15 @@ def name(course: str, arrangement: Arrangement, names: Collection[str]) -> Names
     )
 
 
-def made_title(lessons: Sequence[LessonDraft], names: Collection[str]) -> list[str]:
+def _made(lessons: Sequence[LessonDraft], names: Collection[str]) -> list[str]:
     """Titles from what some lessons say, best first; empty where nothing can stand as a title."""
-    sentences = [point.text for lesson in lessons for point in lesson.points]
-    weights = {term.term: term.weight for lesson in lessons for term in lesson.terms}
-    return made_titles(list(weights.items()), sentences, names)
+    points = [point for lesson in lessons for point in lesson.points]
+    terms = {term: weight for lesson in lessons for term, weight in lesson.terms.items()}
+    return made_titles(terms, points, names)
 
 
 def _module_titles(module: ModuleDraft, names: Collection[str]) -> list[str]:
-    made = made_title(module.lessons, names) or [_plain(module.lessons)]
+    made = [*_made(module.lessons, names), *_plain(module.lessons)]
     if module.heading is None:
         return made
     headed = [f"{module.heading}: {title}" for title in made]
@@ -55,13 +57,13 @@ def _module_titles(module: ModuleDraft, names: Collection[str]) -> list[str]:
 
 
 def _lesson_titles(lesson: LessonDraft, module: str, place: int, names: Collection[str]) -> list[str]:
-    made = made_title([lesson], names)
-    plain = [*(sentence_case(term.term) for term in lesson.terms), f"{module}, part {place + 1}"]
+    made = _made([lesson], names)
+    plain = [*_plain([lesson]), f"{module}, part {place + 1}"]
     if lesson.heading:
         return [lesson.heading, *made, *(f"{lesson.heading}: {title}" for title in made), *plain]
     return [*made, *plain]
 
 
-def _plain(lessons: Sequence[LessonDraft]) -> str:
-    terms = [term.term for lesson in lessons for term in lesson.terms]
-    return sentence_case(terms[0]) if terms else "Further points"
+def _plain(lessons: Sequence[LessonDraft]) -> list[str]:
+    """Bare terms, for text that speaks of none in a form that can stand as a title."""
+    return [sentence_case(term) for lesson in lessons for term in lesson.terms] or [FURTHER]

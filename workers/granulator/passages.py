@@ -11,12 +11,12 @@ from workers.granulator.cohesion import Span, cut, gap_depths
 # gets short ones, and a very long text longer ones, so that it does not become hundreds of lessons.
 SHARE_OF_MODULE = 0.55
 FEWEST_WORDS_AT_MOST, MOST_WORDS_AT_MOST = 90, 180
-MOST_PASSAGES = 150
+# Cutting in two leaves pieces of about half the most that is allowed: to get so many, each may have twice its share.
+USUAL_PASSAGES, USUAL_PARTS = 150, 40
 # The smallest passage beside the largest.
 LEAST_SHARE = 1 / 3
 # A text without headings is cut into parts of a section's usual size.
 LEAST_PART_WORDS, MOST_PART_WORDS = 200, 500
-MOST_PARTS = 40
 
 SentenceRun = tuple[AnalysedSentence, ...]
 
@@ -32,7 +32,7 @@ def part(analysis: Analysis) -> Analysis:
         return analysis
     (section,) = analysis.sections
     units = _units(section.paragraphs, least=LEAST_PART_WORDS // 2, most=LEAST_PART_WORDS)
-    most = max(MOST_PART_WORDS, ceil(count_words(section.sentences) / MOST_PARTS))
+    most = max(MOST_PART_WORDS, ceil(2 * count_words(section.sentences) / USUAL_PARTS))
     spans = _spans(units, least=LEAST_PART_WORDS, most=most)
     parts = tuple(replace(section, paragraphs=tuple(units[span.start : span.end])) for span in spans)
     return replace(analysis, sections=parts)
@@ -49,7 +49,7 @@ def _most_words(sections: Sequence[AnalysedSection]) -> int:
     words = sum(count_words(section.sentences) for section in sections)
     modules = sum(1 for section in sections if section.level <= 1 and section.heading is not None) or len(sections)
     usual = min(max(round(SHARE_OF_MODULE * words / modules), FEWEST_WORDS_AT_MOST), MOST_WORDS_AT_MOST)
-    return max(usual, ceil(words / MOST_PASSAGES))
+    return max(usual, ceil(2 * words / USUAL_PASSAGES))
 
 
 def _passages_of(section: AnalysedSection, *, least: int, most: int) -> list[SentenceRun]:

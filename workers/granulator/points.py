@@ -4,17 +4,18 @@ A point is always a whole sentence of the source, word for word.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from workers.granulator.analysis import AnalysedSection, AnalysedSentence
-from workers.granulator.clauses import Nature, read
 from workers.granulator.english import word_set
 from workers.granulator.passages import SentenceRun, count_words
 from workers.granulator.ranking import rank
+from workers.granulator.readings import Nature, read
 from workers.granulator.wire import WireValue
 
-WORDS_PER_POINT = 40
+WORDS_PER_POINT = 45
 FEWEST_POINTS, MOST_POINTS = 3, 5
 SHORTEST_POINT_WORDS, LONGEST_POINT_WORDS = 6, 45
 
@@ -41,6 +42,16 @@ _LEANING_OPENINGS = word_set(
     "all most each either what"
 )
 _LEANING_WORDS = ("the former", "the latter", "the following", "as follows", "the same reason", "see above")
+
+
+class _Weighted(Protocol):
+    @property
+    def text(self) -> str: ...
+    @property
+    def weight(self) -> float: ...
+
+
+_WeightedText = TypeVar("_WeightedText", bound=_Weighted)
 
 
 class Point(WireValue):
@@ -73,10 +84,10 @@ def choose_points(passage: SentenceRun, weights: Mapping[int, float]) -> tuple[P
     )
 
 
-def strongest(points: Sequence[Point], wanted: int) -> tuple[Point, ...]:
-    """The weightiest points, those that can be read alone before all others, in the order of the text."""
-    chosen = sorted(points, key=lambda point: (leans(point.text), -point.weight, point.sentence))[:wanted]
-    return tuple(sorted(chosen, key=lambda point: point.sentence))
+def strongest(sentences: Sequence[_WeightedText], wanted: int) -> tuple[_WeightedText, ...]:
+    """The weightiest sentences, those that can be read alone before all others, in the order given."""
+    places = sorted(range(len(sentences)), key=lambda place: (leans(sentences[place].text), -sentences[place].weight))
+    return tuple(sentences[place] for place in sorted(places[:wanted]))
 
 
 def leans(sentence: str) -> bool:
@@ -87,8 +98,8 @@ def leans(sentence: str) -> bool:
 
 
 def _form_factor(item: AnalysedSentence, leads: Collection[int], names: Collection[str]) -> float:
-    readings = read(item.sentence.text, names)
-    factor = NATURE_FACTORS[readings[0].nature] if readings else UNREADABLE_FACTOR
+    reading = read(item.sentence.text, names)
+    factor = NATURE_FACTORS[reading.nature] if reading else UNREADABLE_FACTOR
     if item.sentence.number in leads:
         factor *= LEAD_FACTOR
     if leans(item.sentence.text):

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from workers.granulator.english import (
     AMBIGUOUS_FORMS,
     CLOSED_CLASSES,
-    PURE_VERBS,
     VERB_BASES,
     VERB_FORMS,
     WEAK_ADJECTIVES,
@@ -18,15 +17,12 @@ from workers.granulator.english import (
     is_adjective,
     is_participle,
 )
-from workers.granulator.tokens import Token
+from workers.granulator.tokens import Token, tokenize
 
 LONGEST_PHRASE_WORDS = 4
 
 _OPENS_NOUN = frozenset({Tag.DETERMINER, Tag.ADJECTIVE, Tag.NUMBER, Tag.PREPOSITION})
 _OPENS_VERB = frozenset({Tag.TO, Tag.MODAL, Tag.PRONOUN, Tag.ADVERB})
-_CLOSES_PHRASE = frozenset(
-    {Tag.PREPOSITION, Tag.PUNCTUATION, Tag.CONJUNCTION, Tag.SUBORDINATOR, Tag.AUXILIARY, Tag.MODAL, Tag.TO, Tag.PRONOUN}
-)
 _FINITE = frozenset({Tag.AUXILIARY, Tag.MODAL, Tag.VERB})
 
 
@@ -36,6 +32,21 @@ class Phrase:
 
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Running text with its tokens and a tag for each."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    tags: tuple[Tag, ...]
+
+
+def tagged(text: str) -> Tagged:
+    """Tokenise and tag running text."""
+    tokens = tuple(tokenize(text))
+    return Tagged(text, tokens, tuple(tag(tokens)))
 
 
 def tag(tokens: Sequence[Token]) -> list[Tag]:
@@ -128,7 +139,7 @@ def _tag_verb_form(tokens: Sequence[Token], tags: Sequence[Tag], index: int) -> 
     if before in (None, Tag.PUNCTUATION):
         after = tokens[index + 1].lower if index + 1 < len(tokens) else ""
         commands = CLOSED_CLASSES.get(after) in (Tag.DETERMINER, Tag.PRONOUN) and not word.endswith("s")
-        return Tag.VERB if commands and word in PURE_VERBS else Tag.NOUN
+        return Tag.VERB if commands else Tag.NOUN
     return Tag.NOUN
 
 

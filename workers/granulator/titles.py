@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from math import sqrt
 
-from workers.granulator.clauses import Nature, Reading, read, without_article
+from workers.granulator.clauses import without_article
 from workers.granulator.english import STOP_WORDS, fold, plural
-from workers.granulator.objectives import kinds_of_one_thing, tells_event
+from workers.granulator.kinds import kinds_of_one_thing
+from workers.granulator.objectives import tells_event
 from workers.granulator.phrases import natural_phrase
+from workers.granulator.readings import Nature, Reading, ReadSentence
 from workers.granulator.tokens import tokenize
 
 # Titles that share so many of their words read as the same title.
@@ -38,11 +40,6 @@ def title_words(title: str) -> frozenset[str]:
     words = [fold(token.lower) for token in tokenize(title) if token.text[0].isalnum()]
     matter = frozenset(word for word in words if word not in STOP_WORDS)
     return matter or frozenset(words)
-
-
-def likeness(title: str, other: str) -> float:
-    """The Jaccard index of two titles' words, 0..1."""
-    return jaccard(title_words(title), title_words(other))
 
 
 def jaccard(words: frozenset[str], others: frozenset[str]) -> float:
@@ -80,49 +77,49 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def made_titles(terms: Sequence[tuple[str, float]], sentences: Sequence[str], names: Collection[str]) -> list[str]:
-    """Possible titles for a passage, best first, from what its sentences do and from its terms.
+def made_titles(terms: Mapping[str, float], sentences: Sequence[ReadSentence], names: Collection[str]) -> list[str]:
+    """Possible titles for a passage, best first, from what its sentences do and from its weighted terms.
 
-    A title is worth the weights of the passage's terms that it names, times a factor for its form.
+    A title is worth the weights of the terms that it names, each as far as the sentences support it, times a factor
+    for its form.
     """
-    readings = [reading for sentence in sentences for reading in read(sentence, names)[:1]]
-    weights = dict(terms)
-    weights.update((piece, max(DEFINED_WEIGHT, weights.get(piece, 0.0))) for piece in _defined(readings))
+    readings = [sentence.reading for sentence in sentences if sentence.reading]
+    defined = [term for reading in readings if reading.nature is Nature.DEFINITION for term in reading.pieces]
+    weights = {**terms, **{term: max(DEFINED_WEIGHT, terms.get(term, 0.0)) for term in defined}}
     candidates = [
         *_titles_of_kinds(sentences, names),
         *_titles_of_readings(readings),
-        *_titles_of_terms(weights, frozenset(_defined(readings)), sentences, names),
+        *_titles_of_terms(weights, defined, sentences, names),
     ]
     supported = {term: weight * _support(term, sentences) for term, weight in weights.items()}
-    worth = {title: _worth(title, factor, supported) for title, factor in candidates}
-    return sorted(worth, key=lambda title: (-worth[title], title))
+    return _ranked(candidates, supported)
 
 
 def titles_from_terms(
-    terms: Sequence[tuple[str, float]], sentences: Sequence[str], names: Collection[str]
+    terms: Mapping[str, float], sentences: Sequence[ReadSentence], names: Collection[str]
 ) -> list[str]:
-    """Possible titles for a whole text from its terms alone, best first."""
-    weights = dict(terms)
-    worth = {title: _worth(title, factor, weights) for title, factor in _titles_of_terms(weights, (), sentences, names)}
+    """Possible titles for a whole text from its weighted terms alone, best first."""
+    return _ranked(list(_titles_of_terms(terms, (), sentences, names)), terms)
+
+
+def _ranked(candidates: Sequence[tuple[str, float]], weights: Mapping[str, float]) -> list[str]:
+    keyed = [(title_words(term), weight) for term, weight in weights.items()]
+    worth = {title: factor * _named_weight(title, keyed) for title, factor in candidates}
     return sorted(worth, key=lambda title: (-worth[title], title))
 
 
-def _support(term: str, sentences: Sequence[str]) -> float:
+def _named_weight(title: str, terms: Sequence[tuple[frozenset[str], float]]) -> float:
+    words = title_words(title)
+    return sum(weight for term, weight in terms if term <= words)
+
+
+def _support(term: str, sentences: Sequence[ReadSentence]) -> float:
     """How widely the sentences speak of a term: the root of the share that names it."""
     words = title_words(term)
-    return sqrt(sum(words <= title_words(sentence) for sentence in sentences) / len(sentences))
+    return sqrt(sum(words.issubset(sentence.folded) for sentence in sentences) / len(sentences))
 
 
-def _worth(title: str, factor: float, weights: Mapping[str, float]) -> float:
-    words = title_words(title)
-    return factor * sum(weight for term, weight in weights.items() if title_words(term) <= words)
-
-
-def _defined(readings: Sequence[Reading]) -> list[str]:
-    return [term for reading in readings if reading.nature is Nature.DEFINITION for term in reading.pieces]
-
-
-def _titles_of_kinds(sentences: Sequence[str], names: Collection[str]) -> Iterator[tuple[str, float]]:
+def _titles_of_kinds(sentences: Sequence[ReadSentence], names: Collection[str]) -> Iterator[tuple[str, float]]:
     """ "Semidiurnal, diurnal and mixed tides"."""
     for kinds in kinds_of_one_thing(sentences, names):
         *firsts, last = (without_article(kind).rpartition(" ") for kind in kinds)
@@ -143,7 +140,7 @@ def _titles_of_readings(readings: Sequence[Reading]) -> Iterator[tuple[str, floa
             case Nature.CONDITION if reading.pieces[0].startswith(("when", "where")):
                 title = reading.pieces[0]
             case Nature.STATEMENT if tells_event(reading.pieces[0]):
-                title = f"how {reading.pieces[0].partition(',')[0]}"
+                title = f"how {reading.pieces[0].partition(', and ')[0]}"
             case _:
                 continue
         if len(title.split()) <= LONGEST_MADE_TITLE_WORDS:
@@ -151,7 +148,7 @@ def _titles_of_readings(readings: Sequence[Reading]) -> Iterator[tuple[str, floa
 
 
 def _titles_of_terms(
-    weights: Mapping[str, float], defined: Collection[str], sentences: Sequence[str], names: Collection[str]
+    weights: Mapping[str, float], defined: Collection[str], sentences: Sequence[ReadSentence], names: Collection[str]
 ) -> Iterator[tuple[str, float]]:
     phrases: dict[str, float] = {}
     for term in sorted(weights, key=lambda term: (-weights[term] * (1 if " " in term else SINGLE_WORD_FACTOR), term)):

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from workers.granulator.english import word_set
 
+LONGEST_SENTENCE_CHARACTERS = 1_000
+
 _TOKEN = re.compile(r"[^\W\d_]\w*(?:['’‐-]\w+)*['’]?|\d+(?:[.,:/]\d+)*\w*|[^\w\s]")
-_WORD = re.compile(r"\w+(?:['’‐.,-]\w+)*")
+# Chinese and Japanese set no spaces; a character there takes a reader about as long as a word does elsewhere.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|\w+?(?:(?=[\u3040-\u30ff\u3400-\u9fff])|\b(?:['’‐.,-]\w+)*)")
 _TERMINATOR = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]+[”』」]*")
 _ABBREVIATIONS = word_set(
     "mr mrs ms dr prof st mt sr jr rev gen col capt lt sgt hon messrs vs etc eg ie e.g i.e cf al ca approx fig figs "
@@ -51,9 +54,21 @@ def count_words(text: str) -> int:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of one paragraph, in order; white space is folded to single spaces."""
+    """The sentences of one paragraph, in order; white space is folded to single spaces.
+
+    Where no mark ends a sentence for longer than anyone would read, it is cut at a comma, a space, or anywhere.
+    """
     text = " ".join(text.split())
-    return [sentence for sentence in _cut(text) if sentence]
+    return [piece for sentence in _cut(text) for piece in _bounded(sentence) if piece]
+
+
+def _bounded(sentence: str) -> Iterator[str]:
+    while len(sentence) > LONGEST_SENTENCE_CHARACTERS:
+        head = sentence[:LONGEST_SENTENCE_CHARACTERS]
+        end = max(head.rfind(", "), head.rfind("; ")) + 1 or head.rfind(" ") + 1 or len(head)
+        yield sentence[:end].strip()
+        sentence = sentence[end:]
+    yield sentence.strip()
 
 
 def _cut(text: str) -> Iterator[str]:

@@ -14,8 +14,8 @@ SELECT c.client_id, c.name, NULL::text[] AS scopes, u.user_id, u.role
 FROM user_sessions AS s JOIN users AS u USING (user_id) JOIN clients AS c USING (client_id)
 WHERE s.token_hash = $1 AND s.expires_at > now() AND u.status = 'active' AND c.status = 'active';
 
--- name: by_worker_secret
-SELECT true FROM worker_secrets WHERE secret_hash = $1;
+-- name: worker_secret_since
+SELECT created_at FROM worker_secrets WHERE secret_hash = $1;
 
 -- name: add_worker_secret
 INSERT INTO worker_secrets (secret_hash) VALUES ($1) ON CONFLICT DO NOTHING;

@@ -1,0 +1,209 @@
+"""What the HTTP API needs of the rest of the orchestrator, as protocols; `app.py` puts the real things in.
+
+Every method either answers or raises what its docstring names, or one of `store.database.UNAVAILABLE`: the database is
+away, nothing is known to be wrong with the call.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from orchestrator.accounts.principal import ClientPrincipal, WorkerPrincipal
+from orchestrator.core.events import CancelRequested, PauseRequested, ResumeRequested, SignalReceived
+from orchestrator.core.execution import ExecutionStatus
+from orchestrator.core.requests import ExecuteRequest, Queued
+from orchestrator.core.seams import Clock, Ids
+from orchestrator.core.template import Template
+from orchestrator.store.executions import Snapshot
+from orchestrator.store.templates import Published
+from protocol.packets import Directive, Heartbeat, Progress, Registered, Registration, Result
+
+Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
+
+
+class RegistrationRefused(Exception):
+    """A registration that cannot stand; `path` names the field at fault."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class Authenticator(Protocol):
+    """Whom a credential stands for; None for one that is not known (any more)."""
+
+    async def by_api_key(self, key: str) -> ClientPrincipal | None: ...
+
+    async def by_session(self, token: str) -> ClientPrincipal | None: ...
+
+    async def by_worker(self, secret: str, worker_id: str) -> WorkerPrincipal | None: ...
+
+
+class Commands(Protocol):
+    """What clients ask for; each answer waits until it is durable."""
+
+    async def execute(self, request: ExecuteRequest) -> Queued:
+        """Raises `KeyReused`."""
+
+    async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
+        """A new execution in place of a failed or cancelled one. Raises `UnknownExecution`, `WrongState`, `KeyReused`."""
+
+    async def command(self, client_id: str, execution_id: str, event: Command) -> ExecutionStatus | None:
+        """The status it led to; None if another replica will carry it out. Raises `UnknownExecution`, `WrongState`."""
+
+
+class QueueCheck(Protocol):
+    """The built-in execution of one stage, through the real queue and the real handshake."""
+
+    async def submit(self) -> Queued: ...
+
+
+class Executions(Protocol):
+    """What is durable of a client's executions."""
+
+    async def find(self, client_id: str, execution_id: str) -> Snapshot | None: ...
+
+    async def page(
+        self, client_id: str, status: str | None, template: str | None, before: str | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Newest first; `before` is the last id of the page before."""
+
+    async def packets(self, client_id: str, execution_id: str) -> list[dict[str, Any]]:
+        """In order; empty also for an execution that the client does not have."""
+
+
+class Outlook(Protocol):
+    """Why things are where they are, and when they are likely to move."""
+
+    async def queue(self, client_id: str) -> dict[str, Any]: ...
+
+    async def explain(self, client_id: str, execution_id: str) -> dict[str, Any]:
+        """Raises `UnknownExecution`."""
+
+
+class Templates(Protocol):
+    """Published templates: a client's own over the shipped ones."""
+
+    async def publish(self, client_id: str, template: Template, source: str) -> tuple[int, bool]:
+        """The version, and whether it is new. Raises `VersionTaken`."""
+
+    async def find(self, client_id: str, name: str, version: int | None = None) -> Published:
+        """The latest, or this version. Raises `UnknownTemplate`."""
+
+    async def list(self, client_id: str) -> list[Published]: ...
+
+    async def version(self, client_id: str, name: str, version: int) -> Template:
+        """One published version, parsed; `client_id` is that of its namespace. Raises `UnknownTemplate`."""
+
+
+class Workers(Protocol):
+    """The registered workers. Documents are as `GET /api/workers` shows them."""
+
+    async def register(self, registration: Registration) -> Registered:
+        """Raises `RegistrationRefused`."""
+
+    def beat(self, worker_id: str, heartbeat: Heartbeat) -> Sequence[Directive] | None:
+        """What the worker has to do; None for one that has to register again."""
+
+    async def drain(self, worker_id: str) -> bool:
+        """Whether there is such a worker."""
+
+    async def list(self) -> list[dict[str, Any]]: ...
+
+    async def find(self, worker_id: str) -> dict[str, Any] | None: ...
+
+    def actions(self) -> Collection[str]:
+        """What the workers in reach offer."""
+
+    async def serve(self, request: web.Request, worker_id: str) -> web.StreamResponse:
+        """Hold a worker's WebSocket, from the upgrade to its end."""
+
+
+class Reports(Protocol):
+    """What workers report by requests of their own."""
+
+    def progress(self, worker_id: str, packet: Progress) -> bool:
+        """Whether the attempt still rules; if not, the worker has to stop."""
+
+    async def result(self, worker_id: str, packet: Result) -> bool:
+        """Whether the result is committed, now or before; else it is stale."""
+
+
+class Notice(Protocol):
+    """One event of an execution's stream."""
+
+    @property
+    def sequence(self) -> int: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def data(self) -> dict[str, Any]: ...
+
+
+class Watcher(Protocol):
+    """One open stream. `behind` is set when notices were lost because they were not taken in time."""
+
+    behind: bool
+
+    async def next(self, timeout: float) -> Sequence[Notice]:
+        """What came since the last call, waiting up to `timeout` seconds for it; empty after a quiet while."""
+
+
+W = Any
+"""The hub's own kind of watcher: what `watch` gave is what `leave` takes."""
+
+
+class Hub(Protocol):
+    """Tells watchers what happens to an execution; of one that another replica drives, nothing."""
+
+    def watch(self, execution_id: str) -> Watcher: ...
+
+    def leave(self, watcher: W) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition of being ready; `detail` is a sentence for operators."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Health(Protocol):
+    """Whether this replica can do its work."""
+
+    async def checks(self) -> Sequence[Check]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A user's session as it begins; the token is told this once."""
+
+    token: str
+
+
+Login = Callable[[str, str, str], Awaitable[Session]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that `build_app` needs. `version` is Baton's own."""
+
+    authenticator: Authenticator
+    commands: Commands
+    queue_check: QueueCheck
+    executions: Executions
+    outlook: Outlook
+    templates: Templates
+    workers: Workers
+    reports: Reports
+    hub: Hub
+    health: Health
+    clock: Clock
+    ids: Ids
+    version: str
