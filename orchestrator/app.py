@@ -1,41 +1,54 @@
 """The composition root: the only file that names concrete classes and puts them together.
 
-`serve` runs the whole system in the foreground: database, orchestrator, bundled workers; and stops it in the order in
+`serve` runs the whole system in the foreground: database, orchestrator, bundled workers. It stops them in the order in
 which nothing that was acknowledged can be lost.
 """
 
 import asyncio
 import fcntl
-import json
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import aiohttp
+import orjson
 import structlog
 from aiohttp import web
 
 from orchestrator import log as logs
-from orchestrator.accounts.credentials import Credentials, CredentialsError, first_credentials
+from orchestrator.accounts.authenticator import Authenticator
+from orchestrator.accounts.credentials import FIRST_CLIENT, CredentialsRefused, first_credentials
+from orchestrator.accounts.passwords import Passwords
 from orchestrator.bundled import BundledWorker, UnknownWorker, chosen
+from orchestrator.core.requests import ExecuteRequest, Queued
 from orchestrator.core.seams import Clock
 from orchestrator.core.template import parse_template
+from orchestrator.dispatch.check import TEMPLATE as CHECK_TEMPLATE
 from orchestrator.dispatch.check import check_template
+from orchestrator.dispatch.commands import Commands
 from orchestrator.dispatch.home import Reach
+from orchestrator.dispatch.outbound import worker_session
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.replica import Replica
+from orchestrator.dispatch.tasks import Tasks
+from orchestrator.dispatch.workers import Workers
 from orchestrator.shipped import shipped
+from orchestrator.store.accounts import AccountTables
 from orchestrator.store.blobs import ObjectBlobs
-from orchestrator.store.database import Database, DatabaseRefused
+from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
 from orchestrator.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from orchestrator.store.templates import SHIPPED, Templates
+from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
+from orchestrator.web.application import build_app
+from orchestrator.web.ports import Check, Services
 
 REPLICAS_OF_A_FOLDER: Final = 64
+PROBE_SECONDS: Final = 2.0
 
 log = structlog.get_logger()
 
@@ -44,55 +57,231 @@ class Unstartable(Exception):
     """The system cannot start; the message says why and what to do."""
 
 
-def serve(
-    *, host: str, port: int, data_dir: Path, database_url: str | None, workers: tuple[str, ...] | None
-) -> None:
+def serve(*, host: str, port: int, data_dir: Path, database_url: str | None, workers: tuple[str, ...] | None) -> None:
     """Run until SIGINT or SIGTERM. Exits with one sentence if the system cannot start."""
     logs.configure()
+    system = System(host, port, data_dir.resolve(), database_url, Pace.from_environment(os.environ))
     try:
-        import uvloop
-
-        run = uvloop.run
-    except ImportError:
-        run = asyncio.run
-    try:
-        run(System(host, port, data_dir.resolve(), database_url, workers).run())
-    except (Unstartable, EmbeddedPostgresError, DatabaseRefused, CredentialsError, UnknownWorker) as error:
+        _runner()(system.run(workers))
+    except (Unstartable, EmbeddedPostgresError, DatabaseRefused, CredentialsRefused, UnknownWorker) as error:
         sys.exit(f"baton up: {error}")
 
 
 class System:
     """Everything that one `baton up` runs."""
 
-    def __init__(
-        self, host: str, port: int, data_dir: Path, database_url: str | None, workers: tuple[str, ...] | None
-    ) -> None:
+    def __init__(self, host: str, port: int, data_dir: Path, database_url: str | None, pace: Pace) -> None:
         self._host = host
         self._port = port
         self._data_dir = data_dir
         self._database_url = database_url
-        self._workers = chosen(workers)
+        self._pace = pace
         self._clock: Clock = SystemClock()
+        self._ids = TimeOrderedIds()
+        self._random = SystemRandom()
+        self._tasks = Tasks()
 
-    async def run(self) -> None:
+    async def run(self, workers: tuple[str, ...] | None) -> None:
+        bundled = chosen(workers)
         stopping = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        self._make_folder()
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            await stopping.wait()
-            log.info("system.stopping")
-        log.info("system.stopped")
-
-    def _make_folder(self) -> None:
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise Unstartable(f"the data folder {self._data_dir} cannot be made: {error.strerror}") from None
+        async with AsyncExitStack() as stack:
+            await self._start(stack, bundled)
+            await stopping.wait()
+            log.info("system.stopping")
+        log.info("system.stopped")
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    async def _start(self, stack: AsyncExitStack, bundled: Mapping[str, str]) -> None:
         """Start the parts in the order in which they need each other; the stack stops them in reverse."""
-        database = await stack.enter_async_context(self._database())
-        credentials = await first_credentials(...)
-        raise NotImplementedError
+        replica_id = stack.enter_context(_replica_name(self._data_dir, self._ids.new("replica")))
+        listening = stack.enter_context(_bound(self._host, self._port))
+        url = f"http://{self._host}:{listening.getsockname()[1]}"
+        database = await stack.enter_async_context(self._open_database())
+        stack.push_async_callback(self._tasks.close)
+        tables, passwords = AccountTables(database), Passwords()
+        credentials = await first_credentials(self._data_dir, os.environ, tables, passwords, self._ids, self._random)
+        templates = Templates(database)
+        await _publish_shipped(templates)
+        session = await stack.enter_async_context(worker_session())
+        replica = Replica(
+            replica_id=replica_id,
+            database=database,
+            templates=templates,
+            blobs=ObjectBlobs.in_folder(self._data_dir / "artifacts"),
+            reach=Reach(session, credentials.worker_secret, url),
+            clock=self._clock,
+            ids=self._ids,
+            random=self._random,
+            failpoints=NoFailpoints(),
+            pace=self._pace,
+        )
+        runner = web.AppRunner(build_app(self._services(replica, database, templates, tables, passwords)))
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await replica.start()
+        stack.push_async_callback(replica.stop)
+        await web.SockSite(runner, listening).start()
+        _write_address(self._data_dir, url)
+        workers = [
+            BundledWorker(name, module, self._data_dir / "workers", url, credentials.worker_secret, self._clock)
+            for name, module in bundled.items()
+        ]
+        for worker in workers:
+            self._tasks.create_task(worker.supervise())
+        stack.push_async_callback(_stop_all, workers)
+        log.info("system.ready", url=url, docs=f"{url}/docs", workers=sorted(bundled))
+
+    @asynccontextmanager
+    async def _open_database(self) -> AsyncIterator[Database]:
+        async with AsyncExitStack() as stack:
+            dsn = self._database_url
+            if dsn is None:
+                postgres = EmbeddedPostgres(self._data_dir)
+                dsn = await postgres.start()
+                stack.push_async_callback(postgres.stop)
+                watch = asyncio.create_task(_keep_alive(postgres))
+                stack.callback(watch.cancel)
+            database = Database(dsn)
+            try:
+                await database.open()
+            except UNAVAILABLE as error:
+                raise Unstartable(f"the database cannot be reached: {error}") from None
+            stack.push_async_callback(database.close)
+            yield database
+
+    def _services(
+        self, replica: Replica, database: Database, templates: Templates, tables: AccountTables, passwords: Passwords
+    ) -> Services:
+        return Services(
+            authenticator=Authenticator(tables, self._clock),
+            commands=replica.commands,
+            queue_check=BuiltInCheck(replica.commands, templates, tables),
+            executions=replica.executions,
+            outlook=replica.outlook,
+            templates=templates,
+            workers=Workers(replica.home, replica.answers, replica.fleet, replica.registry),
+            reports=replica.reports,
+            hub=replica.hub,
+            health=Readiness(replica, database),
+            clock=self._clock,
+            ids=self._ids,
+            version=version("baton-orchestrator"),
+        )
+
+
+class BuiltInCheck:
+    """Submits the check's execution for the first client."""
+
+    def __init__(self, commands: Commands, templates: Templates, tables: AccountTables) -> None:
+        self._commands = commands
+        self._templates = templates
+        self._tables = tables
+
+    async def submit(self) -> Queued:
+        client = await self._tables.client_named(FIRST_CLIENT)
+        if client is None:
+            raise UnknownTemplate(f"the client {FIRST_CLIENT} is gone, to whom the check belongs")
+        published = await self._templates.find(SHIPPED, check_template().name)
+        template = await self._templates.version(SHIPPED, published.name, published.version)
+        return await self._commands.execute(ExecuteRequest(client.client_id, template, SHIPPED, {}, priority=100))
+
+
+class Readiness:
+    """Whether this replica can take work: its database answers, and it holds its lease."""
+
+    def __init__(self, replica: Replica, database: Database) -> None:
+        self._replica = replica
+        self._database = database
+
+    async def checks(self) -> Sequence[Check]:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._database.ping()
+            reached = Check("database", True, "answers")
+        except UNAVAILABLE as error:
+            reached = Check("database", False, f"does not answer: {error!r}")
+        alive = self._replica.is_alive
+        return (reached, Check("lease", alive, "held" if alive else "lost; a new one is being taken"))
+
+
+def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+    if sys.platform == "win32":
+        return asyncio.run
+    import uvloop
+
+    return uvloop.run
+
+
+async def _keep_alive(postgres: EmbeddedPostgres) -> None:
+    """Bring the embedded server back whenever it ends."""
+    while True:
+        await postgres.ended()
+        log.error("postgres.ended")
+        await postgres.start()
+
+
+async def _stop_all(workers: Sequence[BundledWorker]) -> None:
+    await asyncio.gather(*(worker.stop() for worker in workers))
+
+
+async def _publish_shipped(templates: Templates) -> None:
+    sources = [CHECK_TEMPLATE]
+    for entry in sorted(shipped("templates").iterdir(), key=lambda entry: entry.name):
+        if entry.name.endswith(".yaml"):
+            sources.append(entry.read_text(encoding="utf-8"))
+    for source in sources:
+        await templates.publish(SHIPPED, parse_template(source), source)
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    """The listening address, taken before anything starts: it is known, and nobody else can have it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Unstartable(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    try:
+        yield listening
+    finally:
+        listening.close()
+
+
+@contextmanager
+def _replica_name(data_dir: Path, fresh: str) -> Iterator[str]:
+    """This process's replica id: the first of the folder's names that no living process has.
+
+    The same name after a crash means that its executions are taken up at once instead of after a lease. The kernel
+    releases the lock with the process, however it ends.
+    """
+    folder = data_dir / "replicas"
+    folder.mkdir(exist_ok=True)
+    for number in range(REPLICAS_OF_A_FOLDER):
+        descriptor = os.open(folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        try:
+            name = os.read(descriptor, 200).decode() or fresh
+            os.pwrite(descriptor, name.encode(), 0)
+            yield name
+        finally:
+            os.close(descriptor)
+        return
+    raise Unstartable(f"{REPLICAS_OF_A_FOLDER} replicas live on {data_dir} already")
+
+
+def _write_address(data_dir: Path, url: str) -> None:
+    """Tell the command line where this system is."""
+    path = data_dir / "orchestrator.json"
+    path.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))

@@ -72,7 +72,9 @@ class BundledWorker:
                 if self._stopping:
                     return
                 log.warning("worker.ended", worker=self.name, status=self._child.poll() if self._child else None)
-                pause = POLL_SECONDS if self._clock.monotonic() - began > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
+                pause = (
+                    POLL_SECONDS if self._clock.monotonic() - began > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
+                )
             await self._clock.sleep(pause)
 
     async def stop(self) -> None:

@@ -7,7 +7,7 @@ integers of milliseconds, money is decimal US dollars, a fence is an opaque inte
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool
 from pydantic.alias_generators import to_camel
 
 from protocol.errors import RefusalCode
@@ -19,9 +19,11 @@ ActionName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][
 Fence = Annotated[int, Field(strict=True, ge=1, lt=2**53)]
 AttemptNumber = Annotated[int, Field(strict=True, ge=1)]
 Milliseconds = Annotated[int, Field(ge=0, le=366 * 24 * 3600 * 1000)]
-Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=18)]
+Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=18), PlainSerializer(float, when_used="json")]
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-Text = Annotated[str, Field(max_length=10_000)]
+MAX_TEXT: Final = 10_000
+Text = Annotated[str, BeforeValidator(lambda value: value[:MAX_TEXT] if isinstance(value, str) else value)]
+"""What people read: cut, not refused, when it is too long."""
 
 
 class Model(BaseModel):

@@ -83,11 +83,8 @@ class Accounts:
 
     async def create_key(self, client_id: str, name: str, scopes: Iterable[Scope]) -> tuple[str, ApiKey]:
         """The key itself, which is told this once, and what is kept of it; raises `UnknownClient`."""
-        while True:
-            key = new_api_key(self._random)
-            kept = await self._tables.add_key(self._ids.new("key"), digest(key), client_id, name, scopes)
-            if kept is not None:
-                return key, kept
+        key = new_api_key(self._random)
+        return key, await self._tables.add_key(self._ids.new("key"), digest(key), client_id, name, scopes)
 
     async def keys(self, client_id: str) -> list[ApiKey]:
         """The client's keys, revoked ones too, oldest first."""

@@ -4,8 +4,6 @@ Invariant: no default is ever published, and a secret that is generated is on th
 """
 
 import asyncio
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from orchestrator.accounts.passwords import Passwords
 from orchestrator.accounts.principal import EVERY_SCOPE, Role
 from orchestrator.core.seams import Ids, Random
 from orchestrator.store.accounts import AccountTables
+from orchestrator.store.private_file import write_private
 
 FILE: Final = "credentials.json"
 FIRST_CLIENT: Final = "default"
@@ -115,17 +114,14 @@ def _checked(settled: Mapping[str, str]) -> Credentials:
 
 
 async def _create(credentials: Credentials, tables: AccountTables, passwords: Passwords, ids: Ids) -> None:
-    client = await tables.client_named(FIRST_CLIENT) or await tables.add_client(ids.new("client"), FIRST_CLIENT)
-    if client is None:
-        raise CredentialsRefused(f"the client {FIRST_CLIENT} came and went while it was created; start again")
-    key_hash = digest(credentials.api_key)
-    await tables.add_key(ids.new("key"), key_hash, client.client_id, "first", EVERY_SCOPE)
-    if await tables.by_key(key_hash) is None:
-        log.warning("credentials.api_key_revoked", remedy="give another BATON_API_KEY")
+    client_id = await tables.first_client(ids.new("client"), FIRST_CLIENT)
+    key = await tables.add_key(ids.new("key"), digest(credentials.api_key), client_id, "first", EVERY_SCOPE)
+    if key.revoked_at is not None:
+        log.warning("credentials.api_key_revoked", key_id=key.key_id, remedy="give another BATON_API_KEY")
     await tables.add_worker_secret(digest(credentials.worker_secret))
     if credentials.admin_password is not None and await tables.user_by_email(credentials.admin_email) is None:
         password_hash = await passwords.hash(credentials.admin_password)
-        await tables.add_user(ids.new("user"), client.client_id, credentials.admin_email, password_hash, Role.ADMIN)
+        await tables.add_user(ids.new("user"), client_id, credentials.admin_email, password_hash, Role.ADMIN)
 
 
 def _address(email: str) -> str:
@@ -175,16 +171,8 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _write(path: Path, content: Mapping[str, str]) -> None:
-    """Puts the whole file there at once, for its owner only, on the disk before it returns."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A temporary file is made with mode 600.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f"{path.name}.", delete=False) as unfinished:
-        unfinished.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        unfinished.flush()
-        os.fsync(unfinished.fileno())
-    Path(unfinished.name).replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    except OSError as error:
+        raise CredentialsRefused(f"{path} cannot be written: {error.strerror}") from error

@@ -41,3 +41,11 @@ class KeyReused(Exception):
 
 class WrongState(Exception):
     """The execution's state forbids the command; the message says which state it is in."""
+
+
+class RegistrationRefused(Exception):
+    """A worker's registration that cannot stand; `path` names the field at fault."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path

@@ -64,6 +64,8 @@ class Answers:
         if worker is None:
             return
         worker.last_seen = self._clock.monotonic()
+        if worker.link is not None:
+            worker.facts.connected = True
         for packet in packets:
             match packet:
                 case Accept():
@@ -156,15 +158,14 @@ class Answers:
         record: Record,
         assignment: Assignment,
         event: Rejected | OfferExpired | NotStarted,
-        conversation: tuple[Conversation, ...],
+        conversation: Sequence[Conversation],
         refusal: Refusal,
         delay: float,
     ) -> None:
         """The offer came to nothing: remember why, free the slot, and let others be asked."""
         if refusal.code in (RefusalCode.BUSY.value, RefusalCode.DRAINING.value):
             worker.refuse(assignment.action, refusal)
-        key = (assignment.execution_id, assignment.stage)
-        self._dispatcher.refusals.setdefault(key, {})[worker.worker_id] = refusal
+        self._dispatcher.remember_refusal(assignment.execution_id, assignment.stage, worker.worker_id, refusal)
         state = record.execution.stages[assignment.stage]
         if state.status is StageStatus.CANCELLING:
             self._dispatcher.settle(record, assignment.stage, assignment.fence)
@@ -255,6 +256,7 @@ class Answers:
 
         def durable() -> None:
             del self._committing[fence]
+            record.conversations.pop(fence, None)
             for answer in waiting:
                 answer(True)
 

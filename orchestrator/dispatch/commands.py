@@ -60,8 +60,11 @@ class Commands:
         prepare(execution, {})
         return await self._submit(execution, request.key, request.body_hash)
 
-    async def retry(self, client_id: str, execution_id: str) -> Queued:
-        """A new execution of a failed or cancelled one; the stages that were completed are kept."""
+    async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
+        """A new execution in place of a failed or cancelled one; the stages that were completed are kept.
+
+        Raises `UnknownExecution`, `WrongState`, and `KeyReused` as `execute` does.
+        """
         snapshot = await self._executions.find(client_id, execution_id)
         if snapshot is None:
             raise UnknownExecution(execution_id)
@@ -75,7 +78,7 @@ class Commands:
         )
         kept = {name: _kept(stage) for name, stage in old.stages.items() if stage.status is StageStatus.COMPLETED}
         prepare(execution, kept)
-        return await self._submit(execution, None, b"")
+        return await self._submit(execution, key, body_hash)
 
     async def command(self, client_id: str, execution_id: str, event: Command) -> ExecutionStatus | None:
         """Carry out a command and wait until it is durable.

@@ -5,7 +5,6 @@ refused or did not answer is not asked again before its time.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping
 
 import structlog
@@ -22,6 +21,7 @@ from orchestrator.dispatch.engine import Engine
 from orchestrator.dispatch.fences import Fences
 from orchestrator.dispatch.fleet import Assignment, Fleet, Worker
 from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.ready import Parked
 from orchestrator.dispatch.watch import Hub
 from orchestrator.store.journal import Journal
 from orchestrator.store.record import Conversation, Record
@@ -29,9 +29,6 @@ from protocol.codec import dumps
 from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Resources, Result
 
 log = structlog.get_logger()
-
-StageKey = tuple[str, str]
-"""Execution id and stage name."""
 
 
 class Dispatcher:
@@ -43,9 +40,10 @@ class Dispatcher:
         self.fleet = fleet
         self.pace = pace
         self.fences = Fences(0)
-        self.refusals: dict[StageKey, dict[str, Refusal]] = {}
+        self.refusals: dict[str, dict[str, dict[str, Refusal]]] = {}
+        """By execution id, stage and worker id."""
         self.history_ms: dict[str, float] = {}
-        self._parked: dict[str, set[str]] = defaultdict(set)
+        self._parked = Parked()
         self._pump_is_due = False
         self._is_offering = True
         self.hungry = asyncio.Event()
@@ -105,12 +103,12 @@ class Dispatcher:
 
     def _place(self, record: Record, stage: str, action: str) -> None:
         execution_id = record.execution.execution_id
-        refused = self.refusals.get((execution_id, stage), NO_REFUSALS)
+        refused = self.refused(execution_id, stage)
         candidates = (worker.facts for worker in self.fleet.offering(action))
         now = self.clock.monotonic()
         chosen = choose(candidates, action, execution_id, refused, now)
         if chosen is None:
-            self._park(record, stage, self._ask_again_in(action, execution_id, refused, now))
+            self._parked.put(execution_id, stage, now + self._ask_again_in(action, execution_id, refused, now))
             return
         worker = self.fleet.get(chosen.worker_id)
         if worker is not None:
@@ -124,20 +122,23 @@ class Dispatcher:
                 waits.append(why.until - now)
         return max(min(waits), 0.01)
 
-    def _park(self, record: Record, stage: str, delay: float) -> None:
-        """Nobody can be asked for this stage now: set it aside so that it does not block those behind it."""
-        self._parked[record.execution.execution_id].add(stage)
-        self.engine.enqueue(record, stage, delay)
-
     def unpark(self, execution_id: str) -> None:
+        """What was set aside of this execution may find a worker now."""
+        for stage in self._parked.take(execution_id):
+            self._enqueue_again(execution_id, stage)
+
+    def unpark_due(self) -> None:
+        for execution_id, stage in self._parked.take_due(self.clock.monotonic()):
+            self._enqueue_again(execution_id, stage)
+
+    def _enqueue_again(self, execution_id: str, stage: str) -> None:
         record = self.engine.owned.get(execution_id)
-        for stage in self._parked.pop(execution_id, ()):
-            if record is not None and self.engine.is_offerable(record, stage):
-                self.engine.enqueue(record, stage)
+        if record is not None and self.engine.is_offerable(record, stage):
+            self.engine.enqueue(record, stage)
 
     def unpark_all(self) -> None:
         """The fleet changed: whatever was set aside may find a worker now."""
-        for execution_id in list(self._parked):
+        for execution_id in self._parked.executions():
             self.unpark(execution_id)
         self.hungry.set()
         self.wake()
@@ -244,6 +245,10 @@ class Dispatcher:
 
     # ------------------------------------------------------------------------------------------- what is settled
 
+    def finished(self, execution_id: str) -> None:
+        self.refusals.pop(execution_id, None)
+        self._parked.take(execution_id)
+
     def settle(self, record: Record, stage: str, fence: int) -> None:
         """Nothing more is expected of a stopped attempt."""
         state = record.execution.stages[stage]
@@ -259,8 +264,23 @@ class Dispatcher:
             self.wake()
         return assignment
 
+    # ------------------------------------------------------------------------------------------------- refusals
+
+    def refused(self, execution_id: str, stage: str) -> Mapping[str, Refusal]:
+        """Which workers refused this stage, and why."""
+        return self.refusals.get(execution_id, {}).get(stage, NO_REFUSALS)
+
+    def remember_refusal(self, execution_id: str, stage: str, worker_id: str, refusal: Refusal) -> None:
+        self.refusals.setdefault(execution_id, {}).setdefault(stage, {})[worker_id] = refusal
+
     def forget_refusals(self, execution_id: str, stage: str) -> None:
-        self.refusals.pop((execution_id, stage), None)
+        self.refusals.get(execution_id, {}).pop(stage, None)
+
+    def forget_refusals_of(self, worker_id: str) -> None:
+        """The worker registered anew: it may answer otherwise now."""
+        for stages in self.refusals.values():
+            for refused in stages.values():
+                refused.pop(worker_id, None)
 
 
 def ack_of(result: Result, *, committed: bool) -> Ack:

@@ -5,7 +5,7 @@ others rely on waits for the flush: a result's ack, the stages that a result set
 What may be overtaken does not: an offer may leave before it is durable, because no successor reissues its fence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, Final, Protocol
 
@@ -24,7 +24,17 @@ from orchestrator.core.events import (
     SignalReceived,
     SignalTimedOut,
 )
-from orchestrator.core.execution import AwaitSignal, Effect, Enqueue, Execution, StartProcess, Step, StopAttempt, evolve
+from orchestrator.core.execution import (
+    FINAL,
+    AwaitSignal,
+    Effect,
+    Enqueue,
+    Execution,
+    StartProcess,
+    Step,
+    StopAttempt,
+    evolve,
+)
 from orchestrator.core.order import OrderKey, order_key
 from orchestrator.core.seams import Clock
 from orchestrator.core.stage import StageStatus
@@ -48,6 +58,9 @@ class Outlet(Protocol):
     def start_process(self, record: Record, stage: str) -> None: ...
 
     def stop_attempt(self, record: Record, effect: StopAttempt) -> None: ...
+
+    def finished(self, execution_id: str) -> None:
+        """The execution's end is durable; nothing need be remembered of it."""
 
 
 class Engine:
@@ -76,27 +89,26 @@ class Engine:
         self,
         record: Record,
         event: Event,
-        conversations: Iterable[Conversation] = (),
+        conversations: Sequence[Conversation] = (),
         durable: Callable[[], None] | None = None,
     ) -> Step:
         """Make the event so. Raises `IllegalEvent` or `StaleFence`, and then nothing has changed."""
         execution = record.execution
         step = decide(execution, event, self.clock.now())
         evolve(execution, step)
-        record.next_sequence()
+        # One number for each notice that the step may become, so that every event of a stream has an id of its own.
+        first = record.sequence + 1
+        record.sequence += len(step.stages) + 1
         awaited = isinstance(event, AWAITED) or execution.is_final
-        self.journal.note(
-            record,
-            (stage.name for stage in step.stages),
-            conversations,
-            self._then(record, step, awaited, durable),
-            urgent=awaited or durable is not None,
-        )
+        then = self._then(record, step, first, awaited, durable)
+        if step.stages or conversations or then is not None:
+            changed = (stage.name for stage in step.stages)
+            self.journal.note(record, changed, conversations, then, urgent=awaited or durable is not None)
         if not awaited:
             self._carry_out(record, step.effects)
         return step
 
-    def apply_if_valid(self, record: Record, event: Event, conversations: Iterable[Conversation] = ()) -> bool:
+    def apply_if_valid(self, record: Record, event: Event, conversations: Sequence[Conversation] = ()) -> bool:
         """Apply an event that a race may have made void; says whether it held."""
         try:
             self.apply(record, event, conversations)
@@ -149,44 +161,27 @@ class Engine:
             self.hub.publish(execution_id, notice)
 
     def _then(
-        self, record: Record, step: Step, awaited: bool, durable: Callable[[], None] | None
+        self, record: Record, step: Step, first: int, awaited: bool, durable: Callable[[], None] | None
     ) -> Callable[[], None] | None:
-        execution = record.execution
-        watched = self.hub.is_watched(execution.execution_id)
-        if not (awaited or watched or durable):
+        """What follows the flush of a step, or None if nothing does."""
+        execution_id = record.execution.execution_id
+        if not (awaited or durable or self.hub.is_watched(execution_id)):
             return None
-        final = execution.is_final
-        notices = self._notices(record, step) if watched else ()
 
         def then() -> None:
-            if final:
-                self.owned.pop(execution.execution_id, None)
+            if step.status in FINAL:
+                self.owned.pop(execution_id, None)
+                self.outlet.finished(execution_id)
             if durable is not None:
                 durable()
             if awaited:
                 self._carry_out(record, step.effects)
-            for notice in notices:
-                self.hub.publish(execution.execution_id, notice)
+            # Asked now and not when the step was made: who began to watch in between has read the state before it.
+            if self.hub.is_watched(execution_id):
+                for notice in _notices(record.execution, step, first):
+                    self.hub.publish(execution_id, notice)
 
         return then
-
-    def _notices(self, record: Record, step: Step) -> list[Notice]:
-        """What watchers are told of a step, as it stands now; told when it is durable. Each has an id of its own."""
-        execution = record.execution
-        about = {
-            "executionId": execution.execution_id,
-            "status": execution.status.value,
-            "progress": execution.progress,
-        }
-        notices = [
-            Notice(record.next_sequence(), "stage", {**about, "stage": stage_document(execution, stage)})
-            for stage in step.stages
-        ]
-        if execution.is_final:
-            notices.append(Notice(record.next_sequence(), "end", execution_document(execution)))
-        elif not step.stages:
-            notices.append(Notice(record.next_sequence(), "execution", execution_document(execution)))
-        return notices
 
     def _carry_out(self, record: Record, effects: Iterable[Effect]) -> None:
         for effect in effects:
@@ -202,3 +197,18 @@ class Engine:
                     if timeout is not None:
                         due = self.clock.monotonic() + timeout.total_seconds()
                         heappush(self._signals, (due, record.execution.execution_id, stage))
+
+
+def _notices(execution: Execution, step: Step, first: int) -> list[Notice]:
+    """What watchers are told of a step once it is durable."""
+    about = {"executionId": execution.execution_id, "status": step.status.value, "progress": step.progress}
+    notices = [
+        Notice(number, "stage", {**about, "stage": stage_document(execution, stage)})
+        for number, stage in enumerate(step.stages, first)
+    ]
+    last = first + len(step.stages)
+    if step.status in FINAL:
+        notices.append(Notice(last, "end", execution_document(execution)))
+    elif not step.stages:
+        notices.append(Notice(last, "execution", about))
+    return notices

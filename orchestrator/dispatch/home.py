@@ -6,8 +6,10 @@ from typing import Final
 
 import aiohttp
 import structlog
+from yarl import URL
 
-from orchestrator.core.document import instant, stage_id
+from orchestrator.core.document import stage_id
+from orchestrator.core.requests import RegistrationRefused
 from orchestrator.core.seams import Clock, Ids
 from orchestrator.core.stage import StageStatus
 from orchestrator.dispatch.answers import Answers
@@ -25,14 +27,6 @@ from protocol.packets import PROTOCOL_VERSION, Directive, Drain, Heartbeat, Regi
 PROBE_TIMEOUT: Final = 3.0
 
 log = structlog.get_logger()
-
-
-class RegistrationRefused(Exception):
-    """A registration that cannot stand; `path` names the field at fault."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message)
-        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +69,10 @@ class Home:
             raise RegistrationRefused(
                 "protocol", f"protocol {registration.protocol} is not spoken here, {PROTOCOL_VERSION} is"
             )
-        instance_id = registration.instance_id or self._ids.new("inst")
+        instance_id = registration.instance_id or self._instance(registration)
         link = None
         if registration.url is not None:
+            _check_url(registration.url)
             link = self._http_link(registration.worker_id, registration.url)
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT):
@@ -113,9 +108,15 @@ class Home:
             worker.link, worker.facts.connected = None, False
         if link is not None:
             worker.link, worker.facts.connected = link, True
-        for refused in self._dispatcher.refusals.values():
-            refused.pop(worker.worker_id, None)
+        self._dispatcher.forget_refusals_of(worker.worker_id)
         self._dispatcher.unpark_all()
+
+    def _instance(self, registration: Registration) -> str:
+        """A worker that names no life of its own and is still at the same URL is taken to be living on."""
+        worker = self._dispatcher.fleet.get(registration.worker_id)
+        if worker is not None and worker.known and worker.url is not None and worker.url == registration.url:
+            return worker.instance_id
+        return self._ids.new("inst")
 
     def enter_built_in(self, registration: Registration, link: Link) -> None:
         """A worker inside this process: in no registry, always connected, its heartbeats go without saying."""
@@ -230,7 +231,14 @@ class Home:
         """Ask workers reached by URL that were not heard of for a heartbeat's time. Any HTTP answer is life."""
         now = self._clock.monotonic()
         for worker in self._dispatcher.fleet:
-            if isinstance(worker.link, HttpLink) and now - worker.last_seen >= self._pace.heartbeat:
+            if not isinstance(worker.link, HttpLink):
+                continue
+            for fence in worker.link.open_calls():
+                # Who answers one request at a time cannot answer a probe meanwhile: the open call is its life.
+                held = worker.assignments.get(fence)
+                if held is not None and held.lease_until is not None:
+                    held.lease_until = now + self._pace.lease
+            if now - worker.last_seen >= self._pace.heartbeat:
                 self._tasks.create_task(self._probe(worker, worker.link))
 
     async def _probe(self, worker: Worker, link: HttpLink) -> None:
@@ -256,6 +264,17 @@ class Home:
         return f"{self._reach.public_url.replace('http', 'ws', 1)}/api/workers/{worker_id}/link"
 
 
+def _check_url(url: str) -> None:
+    try:
+        parsed = URL(url)
+    except ValueError as error:
+        raise RegistrationRefused("url", f"{url} is not a URL: {error}") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise RegistrationRefused("url", f"{url} is not an http or https URL with a host")
+    if parsed.user or parsed.password or parsed.query_string or parsed.fragment:
+        raise RegistrationRefused("url", "credentials, a query or a fragment are not allowed in a worker's URL")
+
+
 def registration_of(row: RegisteredWorker) -> Registration:
     return Registration(
         worker_id=row.worker_id,
@@ -267,22 +286,3 @@ def registration_of(row: RegisteredWorker) -> Registration:
         labels=row.labels,
         resources=row.resources,
     )
-
-
-def worker_document(worker: Worker) -> dict[str, object]:
-    """A worker as `GET /api/workers` shows it."""
-    facts = worker.facts
-    return {
-        "workerId": worker.worker_id,
-        "instanceId": worker.instance_id,
-        "displayName": worker.display_name,
-        "version": worker.version,
-        "url": worker.url,
-        "capabilities": sorted(facts.capabilities),
-        "status": worker.status,
-        "slots": {"total": facts.slots, "free": max(facts.free, 0)},
-        "load": worker.load,
-        "labels": worker.labels,
-        "estimatesMs": dict(facts.expected_ms),
-        "registeredAt": instant(worker.registered_at),
-    }

@@ -7,7 +7,7 @@ fault of the attempt, never of the orchestrator.
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import structlog
@@ -42,14 +42,6 @@ CALL_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 log = structlog.get_logger()
 
 M = TypeVar("M", bound=Model)
-
-
-class Attempt(Protocol):
-    """What a probe asks about."""
-
-    execution_id: str
-    stage: str
-    fence: int
 
 
 class Unreadable(Exception):
@@ -104,6 +96,10 @@ class HttpLink:
         for call in list(self._calls.values()):
             call.cancel(reason)
 
+    def open_calls(self) -> list[int]:
+        """The fences of calls that have not been answered yet."""
+        return list(self._calls)
+
     async def probe(self, attempts: list[tuple[str, str, str, int]]) -> bool:
         """Whether the worker answers at all; asks how far each attempt is: (execution id, stage id, stage, fence)."""
         if not attempts:
@@ -114,6 +110,8 @@ class HttpLink:
                 status, body = await self._call("GET", f"/api/progress/{execution_id}", None, MAX_DOCUMENT_BYTES)
             except CALL_FAULTS:
                 continue
+            except Unreadable:
+                status, body = 0, b""
             alive = True
             if status == 200:
                 self._report_progress(execution_id, identifier, fence, body)
@@ -124,6 +122,8 @@ class HttpLink:
             await self._call("GET", path, None, MAX_DOCUMENT_BYTES)
         except CALL_FAULTS:
             return False
+        except Unreadable:
+            return True
         return True
 
     def _report_progress(self, execution_id: str, identifier: str, fence: int, body: bytes) -> None:

@@ -10,7 +10,7 @@ from orchestrator.core.document import execution_document, instant, stage_id
 from orchestrator.core.estimate import Offering, critical_path, expected_duration
 from orchestrator.core.execution import Execution, ExecutionStatus
 from orchestrator.core.order import OrderKey
-from orchestrator.core.placement import NO_REFUSALS, objection
+from orchestrator.core.placement import objection
 from orchestrator.core.requests import UnknownExecution
 from orchestrator.core.stage import SHOWN_AS, Stage, StageStatus
 from orchestrator.dispatch.dispatcher import Dispatcher
@@ -216,7 +216,7 @@ class Outlook:
 
     def _considered(self, execution: Execution, stage: Stage, action: str) -> list[dict[str, Any]]:
         """Each worker that offers the action, with what keeps it from being asked now."""
-        refused = self._dispatcher.refusals.get((execution.execution_id, stage.name), NO_REFUSALS)
+        refused = self._dispatcher.refused(execution.execution_id, stage.name)
         now = self._dispatcher.clock.monotonic()
         considered = []
         for worker in self._dispatcher.fleet.offering(action):

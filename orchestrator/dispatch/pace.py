@@ -1,5 +1,6 @@
 """The intervals by which the dispatcher lives, in seconds. Tests shorten them; nothing else differs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -18,3 +19,9 @@ class Pace:
     sweep: float = 0.1
     poll: float = 1.0
     call_timeout: float = 10.0
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Pace":
+        """BATON_LEASE_SECONDS sets the lease; heartbeats come three times as often."""
+        lease = float(environ.get("BATON_LEASE_SECONDS", "15"))
+        return cls(lease=lease, heartbeat=lease / 3)

@@ -8,6 +8,7 @@ taken straight into memory; any other goes to the database, where it cannot jump
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 from orchestrator.core.order import OrderKey
 
@@ -67,3 +68,40 @@ class ReadyQueue:
 
     def items(self) -> Iterator[tuple[str, ReadyStages]]:
         yield from self._by_action.items()
+
+
+class Parked:
+    """Ready stages that nobody can be asked for now: set aside, so that they do not block those behind them."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, dict[str, float]] = {}
+        self._due: list[tuple[float, str, str]] = []
+
+    def put(self, execution_id: str, stage: str, until: float) -> None:
+        """Set aside until a monotonic time in seconds."""
+        self._until.setdefault(execution_id, {})[stage] = until
+        heappush(self._due, (until, execution_id, stage))
+
+    def take(self, execution_id: str) -> list[str]:
+        """What is set aside of one execution, before its time."""
+        return list(self._until.pop(execution_id, ()))
+
+    def take_due(self, now: float) -> list[tuple[str, str]]:
+        """What is due: execution ids and stages."""
+        due = []
+        while self._due and self._due[0][0] <= now:
+            until, execution_id, stage = heappop(self._due)
+            stages = self._until.get(execution_id, {})
+            if stages.get(stage) == until:
+                del stages[stage]
+                if not stages:
+                    del self._until[execution_id]
+                due.append((execution_id, stage))
+        return due
+
+    def executions(self) -> list[str]:
+        return list(self._until)
+
+    def clear(self) -> None:
+        self._until.clear()
+        self._due.clear()

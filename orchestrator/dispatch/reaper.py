@@ -19,6 +19,7 @@ class Reaper:
     def sweep(self) -> None:
         now = self._dispatcher.clock.monotonic()
         self._dispatcher.engine.release_due()
+        self._dispatcher.unpark_due()
         for worker in self._dispatcher.fleet:
             for assignment in list(worker.assignments.values()):
                 self._sweep(worker, assignment, now)

@@ -96,6 +96,11 @@ class AccountTables:
         row = await self._row("add_client", client_id, name)
         return Client(*row) if row else None
 
+    async def first_client(self, client_id: str, name: str) -> str:
+        """The id of the client of that name, which is made if there is none."""
+        found: str = (await self._row("first_client", client_id, name))["client_id"]
+        return found
+
     async def client_named(self, name: str) -> Client | None:
         row = await self._row("client_named", name)
         return Client(*row) if row else None
@@ -108,12 +113,11 @@ class AccountTables:
         """Whether there is such a client."""
         return await self._row("set_client_status", client_id, status) is not None
 
-    async def add_key(
-        self, key_id: str, key_hash: bytes, client_id: str, name: str, scopes: Iterable[str]
-    ) -> ApiKey | None:
-        """None if that key is there already, be it revoked; raises `UnknownClient`."""
-        row = await self._row_of_client(client_id, "add_key", key_id, key_hash, client_id, name, sorted(scopes))
-        return _api_key(row) if row else None
+    async def add_key(self, key_id: str, key_hash: bytes, client_id: str, name: str, scopes: Iterable[str]) -> ApiKey:
+        """The key as it stands now: one that was there already is not changed; raises `UnknownClient`."""
+        return _api_key(
+            await self._row_of_client(client_id, "add_key", key_id, key_hash, client_id, name, sorted(scopes))
+        )
 
     async def keys(self, client_id: str) -> list[ApiKey]:
         """The client's keys, revoked ones too, oldest first."""
@@ -156,16 +160,16 @@ class AccountTables:
 
     async def add_session(self, token_hash: bytes, user_id: str, life: timedelta) -> datetime:
         """When it expires, by the database's clock."""
-        row = await self._row("add_session", token_hash, user_id, life)
-        return row["expires_at"]
+        expires_at: datetime = (await self._row("add_session", token_hash, user_id, life))["expires_at"]
+        return expires_at
 
     async def remove_session(self, token_hash: bytes) -> None:
         await self._row("remove_session", token_hash)
 
     async def purge_sessions(self) -> int:
         """How many had expired and are gone."""
-        row = await self._row("purge_sessions")
-        return row["count"]
+        purged: int = (await self._row("purge_sessions"))["count"]
+        return purged
 
     async def _row_of_client(self, client_id: str, statement: str, *arguments: Any) -> Any:
         try:
@@ -179,7 +183,8 @@ class AccountTables:
 
     async def _rows(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self._database.acquire() as connection:
-            return await connection.fetch(self._sql[statement], *arguments)
+            rows: list[asyncpg.Record] = await connection.fetch(self._sql[statement], *arguments)
+        return rows
 
 
 def _caller(row: asyncpg.Record | None) -> Caller | None:

@@ -100,6 +100,11 @@ class Database:
             self.dsn, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS, server_settings=settings
         )
 
+    async def ping(self) -> None:
+        """Return if the database answers."""
+        async with self.acquire() as connection:
+            await connection.fetchval("SELECT 1")
+
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Any]:
         """A pooled connection; waiting for one is bounded."""

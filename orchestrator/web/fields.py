@@ -4,7 +4,7 @@ A field goes by its camelCase or its snake_case name, on the top level alone: wh
 Invariant: a body with an unknown field is refused, so that no misspelt wish is silently dropped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, ClassVar, Final, TypeVar
@@ -14,8 +14,6 @@ from pydantic.alias_generators import to_camel, to_snake
 
 from orchestrator.core.json_value import Path
 from orchestrator.web.refusal import Detail, detail, invalid
-
-M = TypeVar("M", bound=BaseModel)
 
 MOST_FAULTS: Final = 20
 _LONGEST_NAME: Final = 64
@@ -31,6 +29,14 @@ class ClientModel(BaseModel):
     also: ClassVar[Mapping[str, str]] = {}
 
 
+class NoFields(ClientModel):
+    """A body that says nothing: `{}`, or none at all."""
+
+
+M = TypeVar("M", bound=BaseModel)
+C = TypeVar("C", bound=ClientModel)
+
+
 def read(model: type[M], document: Any, at: Path = ()) -> M:
     """The document as a `model`; raises `Refused` 422 with the path of each fault.
 
@@ -41,20 +47,31 @@ def read(model: type[M], document: Any, at: Path = ()) -> M:
         raise invalid([detail(at, "must be an object")])
     names: Mapping[str, str] = {}
     if issubclass(model, ClientModel):
-        document, names = _folded(model, document, at)
+        document, names = _folded(model, document.items(), at)
     try:
         return model.model_validate(document)
     except ValidationError as error:
         raise invalid(_faults(error, names, at)) from None
 
 
-def _folded(model: type[ClientModel], document: Mapping[str, Any], at: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The document by the fields' camelCase names, and the name under which each was given."""
+def read_query(model: type[C], query: Iterable[tuple[str, str]]) -> C:
+    """A query string's pairs as a `model`; raises `Refused` 422 with the name of each fault."""
+    folded, names = _folded(model, query, ())
+    try:
+        return model.model_validate_strings(folded)
+    except ValidationError as error:
+        raise invalid(_faults(error, names, ())) from None
+
+
+def _folded(
+    model: type[ClientModel], pairs: Iterable[tuple[str, Any]], at: Path
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The pairs by the fields' camelCase names, and the name under which each was given."""
     accepted = _accepted(model)
     folded: dict[str, Any] = {}
     names: dict[str, str] = {}
     faults: list[Detail] = []
-    for name, value in document.items():
+    for name, value in pairs:
         field = accepted.get(name)
         if field is None:
             faults.append(detail((*at, name[:_LONGEST_NAME]), _unknown(name, model)))

@@ -7,6 +7,7 @@ import asyncio
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 
 from orchestrator.web.refusal import Refused, detail
 from protocol.codec import loads
@@ -32,6 +33,8 @@ async def read_bytes(request: web.Request, max_bytes: int) -> bytes:
                     raise _too_large(max_bytes)
     except TimeoutError:
         raise Refused(408, "body_too_slow", f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
+    except (web.RequestPayloadError, BadHttpMessage, ConnectionError) as error:
+        raise Refused(400, "malformed_body", f"the body did not arrive whole: {error}") from None
     return bytes(body)
 
 

@@ -4,12 +4,13 @@ Every method either answers or raises what its docstring names, or one of `store
 away, nothing is known to be wrong with the call.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import web
 
+from orchestrator.accounts.accounts import Session
 from orchestrator.accounts.principal import ClientPrincipal, WorkerPrincipal
 from orchestrator.core.events import CancelRequested, PauseRequested, ResumeRequested, SignalReceived
 from orchestrator.core.execution import ExecutionStatus
@@ -23,14 +24,6 @@ from protocol.packets import Directive, Heartbeat, Progress, Registered, Registr
 Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
 
 
-class RegistrationRefused(Exception):
-    """A registration that cannot stand; `path` names the field at fault."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message)
-        self.path = path
-
-
 class Authenticator(Protocol):
     """Whom a credential stands for; None for one that is not known (any more)."""
 
@@ -39,6 +32,15 @@ class Authenticator(Protocol):
     async def by_session(self, token: str) -> ClientPrincipal | None: ...
 
     async def by_worker(self, secret: str, worker_id: str) -> WorkerPrincipal | None: ...
+
+
+class Accounts(Protocol):
+    """The sessions of users."""
+
+    async def login(self, email: str, password: str, address: str) -> Session:
+        """`address` is where the try came from. Raises `LoginRefused`, `Throttled`."""
+
+    async def logout(self, token: str) -> None: ...
 
 
 class Commands(Protocol):
@@ -153,16 +155,13 @@ class Watcher(Protocol):
         """What came since the last call, waiting up to `timeout` seconds for it; empty after a quiet while."""
 
 
-W = Any
-"""The hub's own kind of watcher: what `watch` gave is what `leave` takes."""
-
-
 class Hub(Protocol):
     """Tells watchers what happens to an execution; of one that another replica drives, nothing."""
 
     def watch(self, execution_id: str) -> Watcher: ...
 
-    def leave(self, watcher: W) -> None: ...
+    def leave(self, watcher: Any) -> None:
+        """`watcher` is one that `watch` gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,20 +180,11 @@ class Health(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A user's session as it begins; the token is told this once."""
-
-    token: str
-
-
-Login = Callable[[str, str, str], Awaitable[Session]]
-
-
-@dataclass(frozen=True, slots=True)
 class Services:
     """Everything that `build_app` needs. `version` is Baton's own."""
 
     authenticator: Authenticator
+    accounts: Accounts
     commands: Commands
     queue_check: QueueCheck
     executions: Executions

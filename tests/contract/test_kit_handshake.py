@@ -20,7 +20,7 @@ from tests.contract.orchestrator_double import (
     process,
     serving,
 )
-from workers.kit import ActionError, Context, Estimate, Worker
+from workers.kit import ActionError, Context, Estimate, Worker, runner
 
 
 class Text(BaseModel):
@@ -168,7 +168,8 @@ async def test_a_plain_function_runs_in_a_thread_and_reports_from_there(orchestr
 async def test_whatever_a_handler_raises_is_a_failed_result(
     orchestrator: OrchestratorDouble, action: str, failure: Failure
 ) -> None:
-    result = await orchestrator.result_of(offer(action=action))
+    with structlog.testing.capture_logs():
+        result = await orchestrator.result_of(offer(action=action))
 
     assert without_metrics(result) == ended("stage", "failed", error=failure)
 
@@ -177,9 +178,27 @@ async def test_an_unexpected_error_is_logged_once_with_its_ids_and_traceback(orc
     with structlog.testing.capture_logs() as logs:
         await orchestrator.result_of(offer(action="crash", attempt=3, fence=9))
 
-    failures = [entry for entry in logs if entry["event"] == "attempt.failed"]
+    (failure,) = [entry for entry in logs if entry["event"] == "attempt.failed"]
+    error = failure.pop("exc_info")
     ids = {"execution_id": "execution", "stage_id": "stage", "attempt": 3, "fence": 9, "action": "crash"}
-    assert failures == [{"event": "attempt.failed", "log_level": "error", "exc_info": True, **ids}]
+    assert failure == {"event": "attempt.failed", "log_level": "error", **ids}
+    assert (type(error), error.__traceback__ is not None) == (KeyError, True)
+
+
+async def test_a_log_that_cannot_be_written_costs_no_result(
+    orchestrator: OrchestratorDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    monkeypatch.setattr(runner.log, "error", broken, raising=False)
+
+    result = await orchestrator.result_of(offer(action="crash"))
+
+    assert result.status == "failed"
+    assert [type(context["exception"]) for context in unheard] == [BrokenPipeError]
 
 
 async def test_an_invalid_input_is_accepted_and_fails_for_good_naming_the_path(

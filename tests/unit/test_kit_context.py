@@ -75,6 +75,18 @@ def test_usage_cannot_be_negative(context: Context, usage: dict[str, float]) -> 
         context.report_usage(**usage)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("amount", [10**9, 10**30, float("inf"), "a lot"])
+def test_an_amount_that_the_protocol_cannot_carry_is_refused_and_not_counted(
+    context: Context, amount: float | str
+) -> None:
+    context.report_usage(cost_usd="0.0000000001")
+
+    with pytest.raises(ValueError, match=r"money|cost_usd"):
+        context.report_usage(cost_usd=amount)
+
+    assert context.metrics(1) == Metrics(cost_usd=Decimal("0.0000000001"), processing_time_ms=1)
+
+
 def test_a_handler_sees_that_it_is_cancelled(context: Context) -> None:
     assert not context.is_cancelled
 

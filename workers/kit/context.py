@@ -5,13 +5,14 @@ Every method may be called from the event loop and from any thread.
 
 import threading
 from collections.abc import Callable, Generator, Mapping
-from decimal import Decimal
-from typing import Any, Final, Literal
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, TypeVar
 
 from protocol.packets import AttemptKey, Log, Metrics, Progress
 from workers.kit.answers import wire_text
 
 Report = Progress | Log
+N = TypeVar("N", int, Decimal)
 Level = Literal["debug", "info", "warning", "error"]
 
 _DECIMAL_PLACES: Final = 10  # of a dollar: sums of floats stay inside the protocol's 18 digits
@@ -40,8 +41,7 @@ class Context:
         """Set when the attempt is told to stop; `context.cancelled.wait(s)` is a pause that ends early."""
         self._report = report
         self._usage = threading.Lock()
-        self._tokens: int | None = None
-        self._cost_usd: Decimal | None = None
+        self._used = Metrics()
 
     @property
     def is_cancelled(self) -> bool:
@@ -70,18 +70,33 @@ class Context:
         )
 
     def report_usage(self, *, tokens: int | None = None, cost_usd: float | Decimal | str | None = None) -> None:
-        """Adds to what this attempt has consumed; the sums go out in its result's metrics."""
-        cost = None if cost_usd is None else round(Decimal(str(cost_usd)), _DECIMAL_PLACES)
+        """Adds to what this attempt has consumed; the sums go out in its result's metrics.
+
+        Raises ValueError for what the protocol cannot carry: a negative or an absurd amount.
+        """
+        cost = None if cost_usd is None else _money(cost_usd)
         if (tokens or 0) < 0 or (cost or 0) < 0:
             raise ValueError("usage cannot be negative")
         with self._usage:
-            if tokens is not None:
-                self._tokens = (self._tokens or 0) + tokens
-            if cost is not None:
-                self._cost_usd = (self._cost_usd or Decimal(0)) + cost
+            self._used = Metrics(
+                tokens_used=_sum(self._used.tokens_used, tokens), cost_usd=_sum(self._used.cost_usd, cost)
+            )
 
     def metrics(self, processing_time_ms: float) -> Metrics:
         """The metrics of the result: the usage reported, and the time measured."""
-        with self._usage:
-            cost = None if self._cost_usd is None else Decimal(format(self._cost_usd.normalize(), "f"))
-            return Metrics(tokens_used=self._tokens, cost_usd=cost, processing_time_ms=processing_time_ms)
+        used = self._used
+        cost = None if used.cost_usd is None else Decimal(format(used.cost_usd.normalize(), "f"))
+        return Metrics(tokens_used=used.tokens_used, cost_usd=cost, processing_time_ms=processing_time_ms)
+
+
+def _money(amount: float | Decimal | str) -> Decimal:
+    try:
+        return round(Decimal(str(amount)), _DECIMAL_PLACES)
+    except InvalidOperation:
+        raise ValueError(f"{amount!r} is no amount of money") from None
+
+
+def _sum(before: N | None, more: N | None) -> N | None:
+    if before is None or more is None:
+        return more if before is None else before
+    return before + more

@@ -80,8 +80,6 @@ class Engine:
     def now(self) -> float:
         return self._clock.monotonic()
 
-    # What the orchestrator says
-
     def receive(self, packet: OrchestratorPacket) -> None:
         """Deals with one packet of the link."""
         match packet:
@@ -145,8 +143,6 @@ class Engine:
         self._changed.set()
         return attempt is not None
 
-    # The link
-
     def link_up(self) -> None:
         """A link is open: everything without an ack goes out on it."""
         self.outgoing.open()
@@ -160,8 +156,6 @@ class Engine:
         """Sends again what has waited too long for its ack."""
         for result in self.outbox.due(self.now()):
             self._send(result)
-
-    # The end of the worker
 
     def drain(self) -> None:
         """Takes no more offers; what was accepted goes on."""
@@ -184,17 +178,18 @@ class Engine:
     def restore(self, stored: Iterable[StoredResult]) -> None:
         """Takes back the results that an earlier life of this worker had on disk."""
         for kept in stored:
-            accept = Accept(execution_id=kept.key.execution_id, stage_id=kept.key.stage_id, fence=kept.key.fence)
+            key = kept.key
+            accept = Accept(
+                execution_id=key.execution_id, stage_id=key.stage_id, fence=key.fence, worker_id=self.worker_id
+            )
             state = AttemptState(kept.result.status)
-            attempt = Attempt(kept.key, kept.action, kept.origin, False, accept, state=state, result=kept.result)
+            attempt = Attempt(key, kept.action, kept.origin, False, accept, state=state, result=kept.result)
             attempt.is_filed = True
             attempt.progress = 100.0 if state is AttemptState.COMPLETED else 0.0
             self.attempts.restore(attempt)
             if kept.origin is Origin.LINK:
                 self.outbox.put(attempt.identity, kept.result, self.now())
-            log.info("result.restored", **_ids(kept.key))
-
-    # Inside
+            log.info("result.restored", **_ids(key))
 
     def _process(self, packet: Process) -> None:
         identity = _identity(packet)

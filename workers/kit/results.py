@@ -43,10 +43,13 @@ class NotSendable(Exception):
 
 
 def completed(key: Named, value: Any, metrics: Metrics) -> Result:
-    """The result that carries `value`, a pydantic model or anything JSON can say; NaN and infinity become null."""
+    """The result that carries `value`, a pydantic model or anything JSON can say; NaN and infinity become null.
+
+    Raises `NotSendable` for anything else, and for whatever an author's own serializer raises.
+    """
     try:
         result = to_jsonable_python(value, inf_nan_mode="null")
-    except (PydanticSerializationError, RecursionError, ValueError) as error:
+    except Exception as error:
         message = f"the action's return value is not JSON: {describe(error)}"
         raise NotSendable(Failure(code=FailureCode.WORKER_ERROR, message=wire_text(message))) from None
     return _result(key, "completed", metrics, result=result)

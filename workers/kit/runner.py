@@ -42,7 +42,9 @@ async def run(attempt: Attempt, work: Work, context: Context, clock: Clock) -> R
         failure = _CANCELLED_ITSELF
     except (Exception, SystemExit) as error:
         failure = Failure(code=FailureCode.WORKER_ERROR, message=describe(error))
-        log.exception("attempt.failed", action=attempt.action, **attempt.key.model_dump())
+        # Said from outside of the attempt: a log that cannot be written must not cost the result.
+        say = partial(log.error, "attempt.failed", exc_info=error, action=attempt.action, **attempt.key.model_dump())
+        asyncio.get_running_loop().call_soon(say)
     metrics = context.metrics(round((clock.monotonic() - began_at) * 1000, 3))
     if attempt.stop_reason is not None:
         return stopped(attempt.key, attempt.stop_reason, metrics)

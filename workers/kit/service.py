@@ -118,7 +118,9 @@ class Service:
         settings = self._settings
         files = None
         if settings.data_dir is not None:
-            files = stack.enter_context(WorkerFolder(settings.data_dir, settings.worker_id)).results
+            folder = await asyncio.to_thread(WorkerFolder.lock, settings.data_dir, settings.worker_id)
+            stack.callback(folder.release)
+            files = folder.results
         self.engine = Engine(
             settings.worker_id,
             settings.slots,

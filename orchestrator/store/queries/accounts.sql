@@ -25,6 +25,12 @@ INSERT INTO clients (client_id, name) VALUES ($1, $2)
 ON CONFLICT (name) DO NOTHING
 RETURNING client_id, name, status, created_at;
 
+-- name: first_client
+-- DO UPDATE, not DO NOTHING: that would return no row where the client is there already.
+INSERT INTO clients (client_id, name) VALUES ($1, $2)
+ON CONFLICT (name) DO UPDATE SET name = excluded.name
+RETURNING client_id;
+
 -- name: client_named
 SELECT client_id, name, status, created_at FROM clients WHERE name = $1;
 
@@ -35,8 +41,9 @@ SELECT client_id, name, status, created_at FROM clients ORDER BY client_id;
 UPDATE clients SET status = $2 WHERE client_id = $1 RETURNING true;
 
 -- name: add_key
+-- A key that is there already stays as it is, revoked ones too; its row is what comes back.
 INSERT INTO api_keys (key_id, key_hash, client_id, name, scopes) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (key_hash) DO NOTHING
+ON CONFLICT (key_hash) DO UPDATE SET key_hash = excluded.key_hash
 RETURNING key_id, name, scopes, created_at, revoked_at;
 
 -- name: keys

@@ -1,0 +1,131 @@
+"""The event streams of executions, as server-sent events.
+
+A stream watches the hub before it reads the execution, so nothing falls in between. Who was too slow, and who hears
+nothing because another replica drives the execution, is told by reading it again. Invariant: a stream ends with the
+event `end`, or it broke and can be resumed.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final
+
+import structlog
+from aiohttp import web
+from pydantic import Field
+
+from orchestrator.core.requests import UnknownExecution
+from orchestrator.store.database import UNAVAILABLE
+from orchestrator.store.executions import Snapshot
+from orchestrator.web.call import Call
+from orchestrator.web.fields import ClientModel
+from orchestrator.web.ports import Watcher
+from orchestrator.web.refusal import Refused
+from orchestrator.web.told import Event, Told
+
+QUIET_SECONDS: Final = 2.0
+"""After this long without a notice the execution is read again: another replica may drive it."""
+KEEP_ALIVE_SECONDS: Final = 15.0
+MOST_OF_A_CLIENT: Final = 64
+MEDIA_TYPE: Final = "text/event-stream"
+
+_PREAMBLE: Final = b"retry: 1000\n\n"
+_KEEP_ALIVE: Final = b": still here\n\n"
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
+
+log = structlog.get_logger()
+
+
+class EventsQuery(ClientModel):
+    """Where to resume, for those who cannot set the header Last-Event-ID."""
+
+    last_event_id: Annotated[str, Field(max_length=100)] | None = None
+
+
+class Streams:
+    """The open streams of this process."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+        self._closing = False
+
+    async def close(self, app: web.Application) -> None:
+        """Have every stream break off; its client resumes it elsewhere."""
+        self._closing = True
+
+    async def serve(self, call: Call, query: EventsQuery) -> web.StreamResponse:
+        """`GET /api/executions/{executionId}/events`."""
+        execution_id = call.named("executionId")
+        with self._counted(call.client_id):
+            watcher = call.services.hub.watch(execution_id)
+            try:
+                snapshot = await _read(call, execution_id)
+                told = Told(_sequence(call.request.headers.get("Last-Event-ID", query.last_event_id)))
+                return await self._tell(call, execution_id, watcher, snapshot, told)
+            finally:
+                call.services.hub.leave(watcher)
+
+    async def _tell(
+        self, call: Call, execution_id: str, watcher: Watcher, snapshot: Snapshot, told: Told
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"})
+        clock = call.services.clock
+        try:
+            await response.prepare(call.request)
+            await response.write(_PREAMBLE + _encoded(told.of_snapshot(snapshot)))
+            written_at = clock.monotonic()
+            while not (told.ended or self._closing or _is_gone(call.request)):
+                notices = await watcher.next(QUIET_SECONDS)
+                events: list[Event] = []
+                if watcher.behind or not notices:
+                    # Cleared before the read: what is lost during it is noticed at the next turn.
+                    watcher.behind = False
+                    events = told.of_snapshot(await _read(call, execution_id))
+                events += told.of_notices(notices)
+                if events:
+                    await response.write(_encoded(events))
+                    written_at = clock.monotonic()
+                elif clock.monotonic() - written_at >= KEEP_ALIVE_SECONDS:
+                    await response.write(_KEEP_ALIVE)
+                    written_at = clock.monotonic()
+        except ConnectionError:
+            log.debug("stream.left", execution_id=execution_id)
+        except UNAVAILABLE as error:
+            if not response.prepared:
+                raise
+            log.warning("stream.broken", execution_id=execution_id, error=repr(error))
+        return response
+
+    @contextmanager
+    def _counted(self, client_id: str) -> Iterator[None]:
+        if self._open[client_id] >= MOST_OF_A_CLIENT:
+            message = f"{MOST_OF_A_CLIENT} streams are open already; close one first"
+            raise Refused(429, "too_many_streams", message, headers={"Retry-After": "5"})
+        self._open[client_id] += 1
+        try:
+            yield
+        finally:
+            self._open[client_id] -= 1
+            if not self._open[client_id]:
+                del self._open[client_id]
+
+
+async def _read(call: Call, execution_id: str) -> Snapshot:
+    snapshot = await call.services.executions.find(call.client_id, execution_id)
+    if snapshot is None:
+        raise UnknownExecution(execution_id)
+    return snapshot
+
+
+def _sequence(last_event_id: str | None) -> int | None:
+    """The sequence number in a Last-Event-ID; None for none, and for one that no stream gave."""
+    return int(last_event_id) if last_event_id is not None and _NUMBER.fullmatch(last_event_id) else None
+
+
+def _encoded(events: Iterable[Event]) -> bytes:
+    return b"".join(event.encode() for event in events)
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()

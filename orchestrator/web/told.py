@@ -1,0 +1,76 @@
+"""What one event stream has told of an execution, and so which events come next. Pure.
+
+An event's id is a sequence number of the execution. It stands on the last event of a step only, so a client that
+breaks off inside a step and resumes from its last id misses nothing. Invariant: ids never go back.
+
+The execution's kept facts (`stage`, `execution`, `end`) are told in the order of their sequence. Lines and measurements
+are told as they come, ahead of the flush; they move no id, because nobody can ask for them again.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from orchestrator.core.document import execution_document
+from orchestrator.store.executions import Snapshot
+from orchestrator.web.ports import Notice
+from protocol.codec import dumps
+
+KEPT: Final = frozenset({"stage", "execution", "end"})
+ALWAYS_TOLD: Final = frozenset({"log", "end"})
+"""No snapshot makes these superfluous: it holds no lines, and a stream has an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event; without an id it leaves the client's as it is."""
+
+    name: str
+    data: dict[str, Any]
+    id: int | None = None
+
+    def encode(self) -> bytes:
+        """The event as it crosses the wire; JSON on one line, so the data is one field."""
+        head = f"event: {self.name}\n" if self.id is None else f"id: {self.id}\nevent: {self.name}\n"
+        return head.encode() + b"data: " + dumps(self.data) + b"\n\n"
+
+
+class Told:
+    """One stream's place. `floor` is the sequence up to which everything has been told; None before the first."""
+
+    def __init__(self, last_event_id: int | None) -> None:
+        self.floor = last_event_id
+        self.ended = False
+
+    def of_snapshot(self, snapshot: Snapshot) -> list[Event]:
+        """The whole execution, if anything of it is new; and the end, if it is final."""
+        document = execution_document(snapshot.execution)
+        events = [] if snapshot.sequence == self.floor else [Event("snapshot", document, snapshot.sequence)]
+        self.floor = snapshot.sequence
+        if snapshot.execution.is_final:
+            self.ended = True
+            events.append(Event("end", document, snapshot.sequence))
+        return events
+
+    def of_notices(self, notices: Sequence[Notice]) -> list[Event]:
+        """The events of what the hub told, without what was told before."""
+        events = []
+        for notice, is_last in _with_last_of_step(notices):
+            is_new = self.floor is None or notice.sequence > self.floor
+            if not (is_new or notice.kind in ALWAYS_TOLD):
+                continue
+            advances = is_new and is_last
+            events.append(Event(notice.kind, notice.data, notice.sequence if advances else None))
+            if advances:
+                self.floor = notice.sequence
+            if notice.kind == "end":
+                self.ended = True
+                break
+        return events
+
+
+def _with_last_of_step(notices: Sequence[Notice]) -> Iterable[tuple[Notice, bool]]:
+    """Each notice, and whether it is the last kept one of its step: a step's notices come all at once."""
+    last = {notice.sequence: index for index, notice in enumerate(notices) if notice.kind in KEPT}
+    for index, notice in enumerate(notices):
+        yield notice, last.get(notice.sequence) == index

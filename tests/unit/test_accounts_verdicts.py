@@ -1,0 +1,191 @@
+"""What is remembered of whom a secret stands for, and for how long."""
+
+import asyncio
+
+import pytest
+
+from orchestrator.accounts import verdicts
+from orchestrator.accounts.verdicts import LIFE_SECONDS, LOOK_UPS, Verdicts
+from tests.driven_clock import DrivenClock
+
+
+class Directory:
+    """A database that knows some digests and tells what it is asked. While `gate` is clear it does not answer."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = {digest.encode(): principal for digest, principal in known.items()}
+        self.asked: list[bytes] = []
+        self.asks: asyncio.Queue[bytes] = asyncio.Queue()
+        self.at_once = self.most_at_once = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def find(self, digest: bytes) -> str | None:
+        self.asked.append(digest)
+        self.asks.put_nowait(digest)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        found = self.known.get(digest)
+        await self.gate.wait()
+        self.at_once -= 1
+        return found
+
+
+@pytest.fixture
+def clock() -> DrivenClock:
+    return DrivenClock()
+
+
+async def test_a_known_secret_is_looked_up_once_in_its_life(clock: DrivenClock) -> None:
+    directory = Directory(key="ann")
+    remembered = Verdicts(clock, directory.find)
+
+    first = await remembered.of(b"key")
+    clock.advance(LIFE_SECONDS - 0.001)
+    second = await remembered.of(b"key")
+    asked_in_its_life = list(directory.asked)
+    clock.advance(0.001)
+    third = await remembered.of(b"key")
+
+    assert (first, second, third) == ("ann", "ann", "ann")
+    assert (asked_in_its_life, directory.asked) == ([b"key"], [b"key", b"key"])
+
+
+async def test_an_unknown_secret_is_looked_up_once_in_its_life(clock: DrivenClock) -> None:
+    directory = Directory()
+    remembered = Verdicts(clock, directory.find)
+
+    verdicts_of_it = [await remembered.of(b"guess"), await remembered.of(b"guess")]
+    asked_in_its_life = list(directory.asked)
+    clock.advance(LIFE_SECONDS)
+    directory.known[b"guess"] = "ann"
+    verdicts_of_it.append(await remembered.of(b"guess"))
+
+    assert verdicts_of_it == [None, None, "ann"]
+    assert asked_in_its_life == [b"guess"]
+
+
+async def test_a_secret_that_ended_is_unknown_after_its_life(clock: DrivenClock) -> None:
+    directory = Directory(key="ann")
+    remembered = Verdicts(clock, directory.find)
+    await remembered.of(b"key")
+    directory.known.clear()
+
+    clock.advance(LIFE_SECONDS)
+
+    assert [await remembered.of(b"key"), await remembered.of(b"key")] == [None, None]
+
+
+async def test_unknown_secrets_push_out_each_other_and_never_a_known_one(
+    clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts, "KEPT", 2)
+    directory = Directory(key="ann")
+    remembered = Verdicts(clock, directory.find)
+
+    for digest in (b"key", b"guess 1", b"guess 2", b"guess 3", b"key", b"guess 3", b"guess 2", b"guess 1"):
+        await remembered.of(digest)
+
+    assert directory.asked == [b"key", b"guess 1", b"guess 2", b"guess 3", b"guess 1"]
+
+
+async def test_known_secrets_past_the_limit_push_out_the_one_looked_up_longest_ago(
+    clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts, "KEPT", 2)
+    directory = Directory(a="ann", b="ben", c="cem")
+    remembered = Verdicts(clock, directory.find)
+
+    for digest in (b"a", b"b", b"c", b"c", b"b", b"a"):
+        await remembered.of(digest)
+
+    assert directory.asked == [b"a", b"b", b"c", b"a"]
+
+
+async def test_those_who_ask_at_once_share_one_look_up(clock: DrivenClock) -> None:
+    directory = Directory(key="ann")
+    remembered = Verdicts(clock, directory.find)
+
+    answers = await asyncio.gather(*(remembered.of(b"key") for _ in range(100)))
+
+    assert (answers, directory.asked) == (["ann"] * 100, [b"key"])
+
+
+async def test_a_caller_who_goes_away_does_not_end_the_look_up_of_the_others(clock: DrivenClock) -> None:
+    directory = Directory(key="ann")
+    directory.gate.clear()
+    remembered = Verdicts(clock, directory.find)
+    impatient, patient = (asyncio.create_task(remembered.of(b"key")) for _ in range(2))
+    await directory.asks.get()
+
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    directory.gate.set()
+
+    assert (await patient, impatient.cancelled(), directory.asked) == ("ann", True, [b"key"])
+
+
+async def test_what_was_forgotten_while_it_was_looked_up_is_not_remembered(clock: DrivenClock) -> None:
+    directory = Directory(key="ann")
+    directory.gate.clear()
+    remembered = Verdicts(clock, directory.find)
+    early = asyncio.create_task(remembered.of(b"key"))
+    await directory.asks.get()
+
+    directory.known.clear()
+    remembered.forget(b"key")
+    late = asyncio.create_task(remembered.of(b"key"))
+    await directory.asks.get()
+    directory.gate.set()
+
+    assert (await early, await late, await remembered.of(b"key")) == ("ann", None, None)
+    assert directory.asked == [b"key", b"key"]
+
+
+async def test_forgetting_one_secret_leaves_the_others_and_forgetting_all_leaves_none(clock: DrivenClock) -> None:
+    directory = Directory(a="ann", b="ben")
+    remembered = Verdicts(clock, directory.find)
+    for digest in (b"a", b"b"):
+        await remembered.of(digest)
+
+    remembered.forget(b"a")
+    for digest in (b"a", b"b"):
+        await remembered.of(digest)
+    asked_after_forgetting_one = list(directory.asked)
+    remembered.forget_all()
+    for digest in (b"a", b"b"):
+        await remembered.of(digest)
+
+    assert asked_after_forgetting_one == [b"a", b"b", b"a"]
+    assert directory.asked == [b"a", b"b", b"a", b"a", b"b"]
+
+
+async def test_a_look_up_that_failed_is_told_and_not_remembered(clock: DrivenClock) -> None:
+    directory = Directory(key="ann")
+    away = [ConnectionError("the database is away")]
+
+    async def find(digest: bytes) -> str | None:
+        if away:
+            raise away.pop()
+        return await directory.find(digest)
+
+    remembered = Verdicts(clock, find)
+
+    with pytest.raises(ConnectionError, match="away"):
+        await remembered.of(b"key")
+
+    assert await remembered.of(b"key") == "ann"
+
+
+async def test_a_flood_of_unknown_secrets_has_only_some_look_ups_at_once(clock: DrivenClock) -> None:
+    directory = Directory()
+    directory.gate.clear()
+    remembered = Verdicts(clock, directory.find)
+    flood = [asyncio.create_task(remembered.of(b"guess %d" % number)) for number in range(50)]
+    for _ in range(LOOK_UPS):
+        await directory.asks.get()
+
+    directory.gate.set()
+    answers = await asyncio.gather(*flood)
+
+    assert (answers, len(directory.asked), directory.most_at_once) == ([None] * 50, 50, LOOK_UPS)

@@ -1,0 +1,64 @@
+"""Which worker is asked, and what is said of those that are not."""
+
+import pytest
+
+from orchestrator.core.placement import Candidate, Refusal, choose, objection
+
+NOW = 100.0
+
+
+def a_worker(worker_id: str = "w", slots: int = 4, free: int = 4, **facts: object) -> Candidate:
+    return Candidate(worker_id, frozenset({"work"}), slots, free, **facts)  # type: ignore[arg-type]
+
+
+def chosen(*workers: Candidate, refused: dict[str, Refusal] | None = None) -> str | None:
+    worker = choose(workers, "work", "exec_1", refused or {}, NOW)
+    return worker.worker_id if worker else None
+
+
+def test_the_worker_that_is_expected_to_finish_first_is_asked() -> None:
+    slow, fast = a_worker("slow", expected_ms={"work": 900.0}), a_worker("fast", expected_ms={"work": 100.0})
+
+    assert chosen(slow, fast) == "fast"
+
+
+def test_among_equals_the_emptier_worker_is_asked() -> None:
+    assert chosen(a_worker("full", free=1), a_worker("empty", free=3)) == "empty"
+
+
+def test_a_worker_that_nobody_knows_the_speed_of_is_tried() -> None:
+    assert chosen(a_worker("known", expected_ms={"work": 10.0}), a_worker("new")) == "new"
+
+
+def test_nobody_is_asked_where_nobody_can_be() -> None:
+    assert chosen(a_worker(free=0)) is None
+    assert chosen() is None
+
+
+@pytest.mark.parametrize(
+    ("worker", "refusal"),
+    [
+        (a_worker(connected=False), Refusal("unreachable", "is not connected")),
+        (a_worker(draining=True), Refusal("draining", "takes no new work")),
+        (a_worker(free=0), Refusal("busy", "all 4 slots are taken")),
+        (
+            a_worker(one_stage_of_an_execution=True, executions={"exec_1": 1}),
+            Refusal("busy", "takes one stage of an execution at a time"),
+        ),
+        (a_worker(refusals={"work": Refusal("busy", "later", NOW + 1)}), Refusal("busy", "later", NOW + 1)),
+        (Candidate("w", frozenset({"other"}), 1, 1), Refusal("unsupported", "does not offer work")),
+        (a_worker(), None),
+        (a_worker(refusals={"work": Refusal("busy", "then", NOW - 1)}), None),
+        (a_worker(one_stage_of_an_execution=True, executions={"exec_2": 1}), None),
+    ],
+)
+def test_each_worker_that_is_not_asked_has_its_reason(worker: Candidate, refusal: Refusal | None) -> None:
+    assert objection(worker, "work", "exec_1", {}, NOW) == refusal
+
+
+def test_a_worker_that_refused_this_stage_is_not_asked_again_before_its_time() -> None:
+    refusal = Refusal("too_large", "too many pages", NOW + 5)
+
+    assert chosen(a_worker("w"), a_worker("x"), refused={"w": refusal}) == "x"
+    assert objection(a_worker("w"), "work", "exec_1", {"w": refusal}, NOW) == refusal
+    assert objection(a_worker("w"), "work", "exec_1", {"w": refusal}, NOW + 6) is None

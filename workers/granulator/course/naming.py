@@ -1,0 +1,71 @@
+"""Which title each part of a course gets: headings are given out first, so that no made title takes one of them."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from workers.granulator.course.arrangement import Arrangement, LessonDraft, ModuleDraft
+from workers.granulator.course.titles import TitleRegister, made_titles, sentence_case
+
+FURTHER = "Further points"
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """The titles of a course: the overview's, the modules', and each module's lessons'."""
+
+    overview: str
+    modules: tuple[str, ...]
+    lessons: tuple[tuple[str, ...], ...]
+
+
+def entitle(course: str, arrangement: Arrangement, names: Collection[str] | None) -> Titles:
+    """Title every part; `names` are the words that keep their capital inside a title, None for text not in English."""
+    register = TitleRegister()
+    register.claim([course])
+    overview = f"Overview: {course}"
+    modules = tuple(register.claim(_module_titles(module, names)) for module in arrangement.modules)
+    places = [(row, column) for row, module in enumerate(arrangement.modules) for column in range(len(module.lessons))]
+    titles: dict[tuple[int, int], str] = {}
+    for headed in (True, False):
+        for row, column in places:
+            lesson = arrangement.modules[row].lessons[column]
+            if bool(lesson.heading) is headed:
+                titles[row, column] = register.claim(_lesson_titles(lesson, modules[row], column, names))
+    return Titles(
+        overview,
+        modules,
+        tuple(
+            tuple(titles[row, column] for column in range(len(module.lessons)))
+            for row, module in enumerate(arrangement.modules)
+        ),
+    )
+
+
+def _made(lessons: Sequence[LessonDraft], names: Collection[str] | None) -> list[str]:
+    """Titles from what some lessons say, best first; empty where nothing can stand as a title."""
+    if names is None:
+        return []
+    points = [point for lesson in lessons for point in lesson.points]
+    terms = {term: weight for lesson in lessons for term, weight in lesson.terms.items()}
+    return made_titles(terms, points, names)
+
+
+def _module_titles(module: ModuleDraft, names: Collection[str] | None) -> list[str]:
+    made = [*_made(module.lessons, names), *_plain(module.lessons)]
+    if module.heading is None:
+        return made
+    headed = [f"{module.heading}: {title}" for title in made]
+    return headed if module.part else [module.heading, *headed]
+
+
+def _lesson_titles(lesson: LessonDraft, module: str, place: int, names: Collection[str] | None) -> list[str]:
+    made = _made([lesson], names)
+    plain = [*_plain([lesson]), f"{module}, part {place + 1}"]
+    if lesson.heading:
+        return [lesson.heading, *made, *(f"{lesson.heading}: {title}" for title in made), *plain]
+    return [*made, *plain]
+
+
+def _plain(lessons: Sequence[LessonDraft]) -> list[str]:
+    """Bare terms, for text that speaks of none in a form that can stand as a title."""
+    return [sentence_case(term) for lesson in lessons for term in lesson.terms] or [FURTHER]

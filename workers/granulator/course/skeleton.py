@@ -1,0 +1,92 @@
+"""A course from a topic alone: a scaffold to be filled, labelled as such, that claims no knowledge of the topic."""
+
+from dataclasses import dataclass
+
+from workers.granulator.course.structure import Course, Node
+from workers.granulator.course.titles import sentence_case, title_words
+from workers.granulator.language.words import words_of
+from workers.granulator.pacing import study_minutes
+
+NOTICE = "unsourced skeleton: made from the topic alone, no source text was given"
+LONGEST_TOPIC = 200
+# Beyond this a topic no longer fits into every title.
+LONGEST_NAMED_TOPIC_WORDS = 4
+
+
+class UnusableTopic(ValueError):
+    """The topic cannot head a course; the message says why in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stub:
+    """A lesson to be filled: its title and its objectives, in which {} is the topic."""
+
+    title: str
+    objectives: tuple[str, ...]
+
+
+_SCAFFOLD: dict[str, tuple[_Stub, ...]] = {
+    "Foundations of {}": (
+        _Stub("Terms and definitions", ("List the main terms of {}.", "Define each of these terms.")),
+        _Stub("Scope and purpose", ("Say what {} deals with and what it leaves out.",)),
+    ),
+    "The parts of {}": (
+        _Stub("Main parts", ("Name the main parts of {}.", "Describe what each part is for.")),
+        _Stub("How the parts work together", ("Explain how the parts of {} depend on each other.",)),
+    ),
+    "{} in practice": (
+        _Stub("Worked examples", ("Follow an example of {} from beginning to end.",)),
+        _Stub("Common mistakes", ("Recognise common mistakes in {}.", "Say how each mistake is avoided.")),
+    ),
+    "Review of {}": (
+        _Stub("Summary of the course", ("Summarise {} in a few sentences.",)),
+        _Stub("Test and next steps", ("Apply {} to a case of one's own.",)),
+    ),
+}
+
+
+def skeleton(topic: str) -> Course:
+    """The scaffold for a topic; raises UnusableTopic for one that is empty, without a word, or too long for a title."""
+    topic = " ".join(topic.split())
+    if not any(character.isalpha() for character in topic):
+        raise UnusableTopic("The topic is empty or has no word in it.")
+    if len(topic) > LONGEST_TOPIC:
+        raise UnusableTopic(
+            f"The topic has {len(topic)} characters, and at most {LONGEST_TOPIC} fit a title; send it as a text."
+        )
+    named = topic if len(title_words(topic)) <= LONGEST_NAMED_TOPIC_WORDS else "the topic"
+    overview = Node(
+        type="overview",
+        title=f"Overview: {topic}",
+        objectives=(f"Say what is to be learnt about {named}.",),
+        duration_minutes=study_minutes(0, 1),
+    )
+    children = (overview, *(_module(title, stubs, named) for title, stubs in _SCAFFOLD.items()))
+    return Course(
+        title=sentence_case(topic),
+        sourced=False,
+        notice=NOTICE,
+        description="A scaffold without content; give a source text to have it filled.",
+        duration_minutes=sum(child.duration_minutes for child in children),
+        key_terms=tuple(dict.fromkeys(words_of(topic))),
+        children=children,
+    )
+
+
+def _module(title: str, stubs: tuple[_Stub, ...], topic: str) -> Node:
+    lessons = tuple(
+        Node(
+            type="lesson",
+            title=stub.title,
+            objectives=tuple(objective.format(topic) for objective in stub.objectives),
+            duration_minutes=study_minutes(0, len(stub.objectives)),
+        )
+        for stub in stubs
+    )
+    return Node(
+        type="module",
+        title=sentence_case(title.format(topic)),
+        objectives=(f"Complete the lessons on {', '.join(stub.title.lower() for stub in stubs)}.",),
+        duration_minutes=sum(lesson.duration_minutes for lesson in lessons),
+        children=lessons,
+    )

@@ -1,0 +1,148 @@
+"""How well a structure is made, whatever it teaches: titles, depth, objectives, balance and durations that add up."""
+
+from collections import Counter
+from collections.abc import Sequence
+from math import log
+
+from workers.granulator.course.titles import NEAR_DUPLICATE, jaccard, title_words
+from workers.granulator.language.english import CLOSED_CLASSES, Tag
+from workers.granulator.language.tokens import tokenize
+from workers.granulator.quality.finding import Finding, Measured, share
+from workers.granulator.quality.tree import Placed, Tree
+
+LEAST_LESSONS = 2
+LEAST_POINTS = 2
+# A module this many times as long as the mean is called out.
+UNEVEN = 2.5
+
+_NEVER_LAST = frozenset(
+    {Tag.PREPOSITION, Tag.DETERMINER, Tag.CONJUNCTION, Tag.SUBORDINATOR, Tag.TO, Tag.MODAL, Tag.AUXILIARY}
+)
+
+
+def duplicates(tree: Tree) -> Measured:
+    """The share of titles that read like another title (Jaccard index of their words); 0 is best."""
+    titled = [(placed, title_words(placed.node.title)) for placed in tree.taught]
+    alike: set[str] = set()
+    findings = []
+    for index, (placed, words) in enumerate(titled):
+        for earlier, others in titled[:index]:
+            if jaccard(words, others) >= NEAR_DUPLICATE:
+                alike.update((placed.path, earlier.path))
+                findings.append(_near_duplicate(placed, earlier))
+                break
+    return Measured(share(len(alike), len(titled)), tuple(findings))
+
+
+def titles(tree: Tree) -> Measured:
+    """The share of titles that are whole: not empty and not broken off at a word that asks for another."""
+    broken = [placed for placed in tree.taught if _is_fragment(placed.node.title)]
+    findings = tuple(
+        Finding(
+            code="fragment_title",
+            severity="warning",
+            path=f"{placed.path}/title",
+            message=f"The title “{placed.node.title}” is not whole.",
+        )
+        for placed in broken
+    )
+    return Measured(share(len(tree.taught) - len(broken), len(tree.taught)), findings)
+
+
+def depth(tree: Tree) -> Measured:
+    """The mean of two shares: modules with at least two lessons, and lessons with at least two points."""
+    thin = [placed for placed in tree.modules if _lessons_of(placed) < LEAST_LESSONS]
+    bare = [placed for placed in tree.lessons if len(placed.node.outline) < LEAST_POINTS]
+    findings = (
+        *(_finding("thin_module", placed, f"holds fewer than {LEAST_LESSONS} lessons") for placed in thin),
+        *(_finding("bare_lesson", placed, f"has fewer than {LEAST_POINTS} points") for placed in bare),
+    )
+    modules = share(len(tree.modules) - len(thin), len(tree.modules))
+    lessons = share(len(tree.lessons) - len(bare), len(tree.lessons))
+    return Measured((modules + lessons) / 2, findings)
+
+
+def objectives(tree: Tree) -> Measured:
+    """The share of modules and lessons with an objective that is found nowhere else in the structure."""
+    times = Counter(objective.casefold() for placed in tree.nodes for objective in placed.node.objectives)
+    lacking = [placed for placed in tree.taught if all(times[item.casefold()] > 1 for item in placed.node.objectives)]
+    findings = tuple(
+        _finding("objective_repeated", placed, "has only objectives that other parts have too")
+        if placed.node.objectives
+        else _finding("objective_missing", placed, "has no objective")
+        for placed in lacking
+    )
+    return Measured(share(len(tree.taught) - len(lacking), len(tree.taught)), findings)
+
+
+def balance(tree: Tree) -> Measured:
+    """How evenly time is dealt out to the modules: Pielou's evenness, the entropy over its greatest value."""
+    minutes = [placed.node.duration_minutes for placed in tree.modules]
+    total = sum(minutes)
+    if not total:
+        return Measured(0.0)
+    mean = total / len(minutes)
+    findings = tuple(
+        _finding("uneven_module", placed, f"lasts {placed.node.duration_minutes} minutes where the mean is {mean:.0f}")
+        for placed in tree.modules
+        if placed.node.duration_minutes > UNEVEN * mean
+    )
+    return Measured(_evenness([part / total for part in minutes if part], len(minutes)), findings)
+
+
+def durations(tree: Tree) -> Measured:
+    """The share of parts whose time adds up: a parent lasts as long as its children, a leaf lasts at all."""
+    parts: list[tuple[str, int, Sequence[int]]] = [
+        ("", tree.course.duration_minutes, [child.duration_minutes for child in tree.course.children])
+    ]
+    parts += [
+        (placed.path, placed.node.duration_minutes, [child.duration_minutes for child in placed.node.children])
+        for placed in tree.nodes
+    ]
+    wrong = [part for part in parts if not _adds_up(part[1], part[2])]
+    return Measured(share(len(parts) - len(wrong), len(parts)), tuple(_wrong_duration(*part) for part in wrong))
+
+
+def _near_duplicate(placed: Placed, earlier: Placed) -> Finding:
+    return Finding(
+        code="near_duplicate_title",
+        severity="warning",
+        path=f"{placed.path}/title",
+        message=f"“{placed.node.title}” reads like “{earlier.node.title}” at {earlier.path}.",
+    )
+
+
+def _is_fragment(title: str) -> bool:
+    words = [token.lower for token in tokenize(title) if token.text[0].isalnum()]
+    if not words:
+        return True
+    # "What a tide is" and "When the weather joins in" are whole; "The rise of the" is not.
+    is_clause = CLOSED_CLASSES.get(words[0]) is Tag.SUBORDINATOR
+    return not is_clause and CLOSED_CLASSES.get(words[-1]) in _NEVER_LAST
+
+
+def _lessons_of(placed: Placed) -> int:
+    return sum(1 for child in placed.node.children if child.type == "lesson")
+
+
+def _finding(code: str, placed: Placed, fault: str) -> Finding:
+    kind = placed.node.type.capitalize()
+    return Finding(code=code, severity="warning", path=placed.path, message=f"{kind} “{placed.node.title}” {fault}.")
+
+
+def _evenness(shares: Sequence[float], parts: int) -> float:
+    return 1.0 if parts == 1 else -sum(part * log(part) for part in shares) / log(parts)
+
+
+def _adds_up(minutes: int, children: Sequence[int]) -> bool:
+    return minutes > 0 and (not children or minutes == sum(children))
+
+
+def _wrong_duration(path: str, minutes: int, children: Sequence[int]) -> Finding:
+    fault = f"where its parts last {sum(children)}" if children else "and so no time at all"
+    return Finding(
+        code="durations_do_not_add_up",
+        severity="error",
+        path=f"{path}/durationMinutes",
+        message=f"Lasts {minutes} minutes {fault}.",
+    )
