@@ -26,7 +26,7 @@ from orchestrator.core.placement import Refusal
 from orchestrator.core.seams import Random
 from orchestrator.core.stage import StageStatus, Usage
 from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
-from orchestrator.dispatch.fleet import Assignment, Worker
+from orchestrator.dispatch.fleet import Answered, Assignment, Worker
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.record import Conversation, Record
 from protocol.codec import dumps
@@ -34,9 +34,6 @@ from protocol.errors import FailureCode, RefusalCode
 from protocol.packets import Accept, Cancel, Failure, Heartbeat, Log, Metrics, Progress, Reject, Result, WorkerPacket
 
 log = structlog.get_logger()
-
-Answered = Callable[[bool], None]
-"""Told whether a result was committed (or was before) rather than stale."""
 
 WasTaken = Callable[[str, str, int], Awaitable[bool]]
 """Whether the database has this fence as the one whose result the stage took: execution id, stage name, fence."""
@@ -57,7 +54,6 @@ class Answers:
         self._random = random
         self._was_taken = was_taken
         self._tasks = tasks
-        self._committing: dict[int, list[Answered]] = {}
 
     def receive(self, worker_id: str, packets: Sequence[WorkerPacket]) -> None:
         worker = self._fleet.get(worker_id)
@@ -216,15 +212,15 @@ class Answers:
         `answered` is told which, once it is durable; without it the ack goes to the worker's link.
         """
         answered = answered or partial(self._dispatcher.send_ack, worker, packet)
-        if packet.fence in self._committing:
-            # Sent again while its commit is under way: the answer must not overtake the flush.
-            self._committing[packet.fence].append(answered)
-            return
         held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
             self._answer_again(packet, answered)
             return
         record, assignment = held
+        if assignment.waiting_for_commit:
+            # Sent again while its commit is under way: the answer must not overtake the flush.
+            assignment.waiting_for_commit.append(answered)
+            return
         state = record.execution.stages[assignment.stage]
         if state.fence == packet.fence and state.status is StageStatus.RUNNING:
             self._commit(worker, record, assignment, packet, answered)
@@ -252,17 +248,17 @@ class Answers:
             # The ack is logged with the commit that it tells of, and leaves after it.
             ack = dumps(ack_of(packet, committed=True).document())
             told.add(record.next_sequence(), self._clock.now(), True, "ack", ack)
-        waiting = self._committing[fence] = [answered]
+        assignment.waiting_for_commit.append(answered)
+        assignment.lease_until = assignment.timeout_at = None
 
         def durable() -> None:
-            del self._committing[fence]
+            # Not before: a slot that frees ahead of the stages this result sets free would go to fresh work first.
+            self._dispatcher.free(worker, fence)
             record.conversations.pop(fence, None)
-            for answer in waiting:
+            for answer in assignment.waiting_for_commit:
                 answer(True)
 
         self._engine.apply(record, event, conversation, durable)
-        self._dispatcher.free(worker, fence)
-        self._dispatcher.forget_refusals(packet.execution_id, assignment.stage)
 
     def _answer_again(self, packet: Result, answered: Answered) -> None:
         """A result of an attempt that is not held: the same ack if it was the one that was taken, else stale."""

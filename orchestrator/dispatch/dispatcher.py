@@ -255,6 +255,15 @@ class Dispatcher:
         if state.status is StageStatus.CANCELLING and state.fence == fence:
             self.engine.apply_if_valid(record, Settled(stage, fence))
 
+    def abandon(self, execution_id: str) -> None:
+        """Another replica drives it now: what workers hold of it is no longer counted here."""
+        self.engine.drop(execution_id)
+        self.finished(execution_id)
+        for worker in self.fleet:
+            for assignment in list(worker.assignments.values()):
+                if assignment.execution_id == execution_id:
+                    self.free(worker, assignment.fence)
+
     def free(self, worker: Worker, fence: int) -> Assignment | None:
         """The worker's slot is free again: somebody may be waiting for it."""
         assignment = self.fleet.free(worker, fence)

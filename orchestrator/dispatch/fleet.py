@@ -4,7 +4,7 @@ A slot is taken when an offer is sent and freed when the attempt is over for the
 settled or lost. So no worker is ever offered more than it said it takes, whatever it answers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,6 +15,10 @@ from protocol.packets import Heartbeat, Registration
 
 LONGEST_WINDOW: Final = 1000
 SHARED_WINDOW_PER_SLOT: Final = 4
+
+
+Answered = Callable[[bool], None]
+"""Told whether a result was committed (or was before) rather than stale."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class Assignment:
     timeout_at: float | None = None
     grace_until: float | None = None
     started_at: float | None = None
+    waiting_for_commit: list[Answered] = field(default_factory=list)
 
 
 @dataclass(slots=True)

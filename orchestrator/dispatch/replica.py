@@ -75,7 +75,7 @@ class Replica:
         self.registry = WorkerRegistry(database)
         self.ownership = Ownership(database, loading, replica_id)
         self.executions = Executions(database, loading)
-        self.journal = Journal(database, blobs, clock, failpoints, replica_id, self._stale)
+        self.journal = Journal(database, blobs, clock, failpoints, replica_id, self._abandon)
         self.dispatcher = Dispatcher(self.journal, clock, self.hub, self.fleet, pace)
         self.answers = Answers(self.dispatcher, random, self.executions.was_taken, tasks)
         self.home = Home(self.dispatcher, self.answers, self.registry, reach, ids, replica_id, tasks)
@@ -167,5 +167,5 @@ class Replica:
             log.exception("loop.failed", loop=tick.__name__)
             await self.clock.sleep(self.pace.poll)
 
-    def _stale(self, execution_id: str) -> None:
-        self.dispatcher.engine.drop(execution_id)
+    def _abandon(self, execution_id: str) -> None:
+        self.dispatcher.abandon(execution_id)

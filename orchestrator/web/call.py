@@ -48,7 +48,7 @@ class Call:
         """A part of the path; raises `Refused` 404 for what cannot be the name of anything."""
         value = self.request.match_info[parameter]
         if not _NAME.fullmatch(value):
-            raise Refused(404, "not_found", f"there is nothing of that name: {parameter} has letters, digits and _ . : -")
+            raise Refused(404, "not_found", f"{parameter}: nothing has such a name")
         return value
 
 

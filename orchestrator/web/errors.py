@@ -23,7 +23,9 @@ STARTED: Final = web.RequestKey("started", web.StreamResponse)
 HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_OURS: Final = Refused(500, "internal_error", "the orchestrator failed at this; its log says more under the request's id")
+_OURS: Final = Refused(
+    500, "internal_error", "the orchestrator failed at this; its log says more under the request's id"
+)
 
 log = structlog.get_logger()
 
@@ -67,8 +69,8 @@ def _answered(request: web.Request, error: Exception) -> web.StreamResponse:
     if refused is None:
         log.exception("http.failed", method=request.method, path=request.path)
         refused = _OURS
-    elif refused.status == 503:
+    elif refused is not error and refused.status == 503:
         log.warning("http.unavailable", method=request.method, path=request.path, error=repr(error))
-    if (started := request.get(STARTED)) is not None:
-        return started
+    if STARTED in request:
+        return request[STARTED]
     return answer(refused.document(request[REQUEST_ID]), refused.status, refused.headers)

@@ -25,7 +25,7 @@ class ListQuery(ClientModel):
     template: Annotated[str, Field(max_length=200)] | None = None
     client_id: Annotated[str, Field(max_length=200)] | None = Field(None, description="Only one's own.")
     limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[str, Field(max_length=LONGEST)] | None = Field(None, description="`nextCursor` of the page before.")
+    cursor: Annotated[str, Field(max_length=LONGEST)] | None = Field(None, description="`nextCursor` of a page.")
 
 
 async def read(call: Call) -> web.Response:
@@ -42,9 +42,7 @@ async def page(call: Call, query: ListQuery) -> web.Response:
     if query.client_id not in (None, call.client_id):
         raise forbidden("only one's own executions can be listed")
     before = None if query.cursor is None else last_id_of(query.cursor)
-    rows = await call.services.executions.page(
-        call.client_id, query.status, query.template, before, query.limit + 1
-    )
+    rows = await call.services.executions.page(call.client_id, query.status, query.template, before, query.limit + 1)
     listed = rows[: query.limit]
     more = len(rows) > query.limit
     return answer({"executions": listed, "nextCursor": cursor_after(listed[-1]["executionId"]) if more else None})

@@ -1,6 +1,7 @@
 """What the rest of the orchestrator raises, as the answers that clients get. The one place that knows both."""
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 from aiohttp import web
@@ -13,24 +14,27 @@ from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.templates import UnknownTemplate, VersionTaken
 from orchestrator.web.refusal import Refused, invalid, unavailable
 
+_AS_THEY_SAY: Final[Mapping[type[Exception], tuple[int, str]]] = {
+    UnknownTemplate: (404, "unknown_template"),
+    WrongState: (409, "wrong_state"),
+    VersionTaken: (409, "version_taken"),
+    KeyReused: (422, "idempotency_key_reused"),
+}
+"""Errors whose own text is the message."""
+
 _CODES: Final = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def refusal_of(error: Exception) -> Refused | None:
     """How the error is answered; None for one that nobody expects, a fault of ours."""
+    if type(error) in _AS_THEY_SAY:
+        status, code = _AS_THEY_SAY[type(error)]
+        return Refused(status, code, str(error))
     match error:
         case Refused():
             return error
         case UnknownExecution():
             return Refused(404, "unknown_execution", f"there is no execution {error}")
-        case UnknownTemplate():
-            return Refused(404, "unknown_template", str(error))
-        case WrongState():
-            return Refused(409, "wrong_state", str(error))
-        case VersionTaken():
-            return Refused(409, "version_taken", str(error))
-        case KeyReused():
-            return Refused(422, "idempotency_key_reused", str(error))
         case RegistrationRefused():
             return invalid([{"path": error.path, "message": str(error)}])
         case TemplateError():

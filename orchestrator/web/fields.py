@@ -22,9 +22,7 @@ _LONGEST_NAME: Final = 64
 class ClientModel(BaseModel):
     """What a client sends: strict types; `null` is the same as absent. `also` are further names of fields."""
 
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 
     also: ClassVar[Mapping[str, str]] = {}
 
@@ -104,8 +102,10 @@ def _unknown(name: str, model: type[ClientModel]) -> str:
     if not known:
         return "is an unknown field; none is taken here"
     nearest = get_close_matches(name[:_LONGEST_NAME], _accepted(model), n=1)
-    return f'is an unknown field; did you mean "{nearest[0]}"?' if nearest else (
-        f"is an unknown field; known here: {', '.join(known)}"
+    return (
+        f'is an unknown field; did you mean "{nearest[0]}"?'
+        if nearest
+        else (f"is an unknown field; known here: {', '.join(known)}")
     )
 
 

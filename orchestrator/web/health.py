@@ -8,7 +8,7 @@ from aiohttp import web
 
 from orchestrator.web.call import Call, answer
 from orchestrator.web.ports import Check
-from orchestrator.web.refusal import RETRY_AFTER_SECONDS
+from orchestrator.web.refusal import RETRY_AFTER_SECONDS, Refused, detail
 
 CHECK_SECONDS: Final = 3.0
 
@@ -21,14 +21,18 @@ async def healthz(call: Call) -> web.Response:
 async def readyz(call: Call) -> web.Response:
     """`GET /api/readyz`: 503 while a check fails."""
     checks = await _checks(call)
-    ready = all(check.ok for check in checks)
-    document = {
-        "status": "ready" if ready else "not_ready",
-        "checks": {check.name: {"ok": check.ok, "detail": check.detail} for check in checks},
-    }
-    if ready:
-        return answer(document)
-    return answer(document, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    outcomes = {check.name: {"ok": check.ok, "detail": check.detail} for check in checks}
+    failed = [detail((check.name,), check.detail) for check in checks if not check.ok]
+    if failed:
+        raise Refused(
+            503,
+            "not_ready",
+            f"{failed[0]['path']}: {failed[0]['message']}",
+            failed,
+            beside={"status": "not_ready", "checks": outcomes},
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+    return answer({"status": "ready", "checks": outcomes})
 
 
 async def health(call: Call) -> web.Response:

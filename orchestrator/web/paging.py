@@ -28,5 +28,7 @@ def last_id_of(cursor: str) -> str:
     except (binascii.Error, ValueError):
         text = ""
     if not _ID.fullmatch(text) or cursor_after(text) != cursor:
-        raise Refused(400, "bad_cursor", "the cursor is not one that a list gave", [detail(("cursor",), "is not known")])
+        raise Refused(
+            400, "bad_cursor", "the cursor is not one that a list gave", [detail(("cursor",), "is not known")]
+        )
     return text

@@ -50,7 +50,7 @@ class Commands(Protocol):
         """Raises `KeyReused`."""
 
     async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
-        """A new execution in place of a failed or cancelled one. Raises `UnknownExecution`, `WrongState`, `KeyReused`."""
+        """One in place of a failed or cancelled one. Raises `UnknownExecution`, `WrongState`, `KeyReused`."""
 
     async def command(self, client_id: str, execution_id: str, event: Command) -> ExecutionStatus | None:
         """The status it led to; None if another replica will carry it out. Raises `UnknownExecution`, `WrongState`."""

@@ -104,9 +104,11 @@ class Route:
     @property
     def statuses(self) -> tuple[int, ...]:
         """Every status that the route answers an error with, but for 500."""
-        found = {503, *self.refusals}
+        found = set(self.refusals)
         if self.access is not Access.PUBLIC:
-            found |= {401} | ({403} if self.access is not Access.ANYONE else set())
+            found |= {401, 503}
+        if self.access in (Access.CLIENT, Access.WORKER):
+            found.add(403)
         if self.parameters:
             found.add(404)
         if isinstance(self.intake, FromQuery):

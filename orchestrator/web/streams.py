@@ -55,7 +55,7 @@ class Streams:
         self._closing = True
 
     async def serve(self, call: Call, query: EventsQuery) -> web.StreamResponse:
-        """`GET /api/executions/{executionId}/events`."""
+        """One stream, from its first event to its last; raises `UnknownExecution`, and `Refused` 429 past the most."""
         execution_id = call.named("executionId")
         with self._counted(call.client_id):
             watcher = call.services.hub.watch(execution_id)
@@ -109,6 +109,14 @@ class Streams:
             self._open[client_id] -= 1
             if not self._open[client_id]:
                 del self._open[client_id]
+
+
+STREAMS: Final = web.AppKey("streams", Streams)
+
+
+async def events(call: Call, query: EventsQuery) -> web.StreamResponse:
+    """`GET /api/executions/{executionId}/events`."""
+    return await call.request.app[STREAMS].serve(call, query)
 
 
 async def _read(call: Call, execution_id: str) -> Snapshot:

@@ -1,13 +1,12 @@
 """What one event stream has told of an execution, and so which events come next. Pure.
 
-An event's id is a sequence number of the execution. It stands on the last event of a step only, so a client that
-breaks off inside a step and resumes from its last id misses nothing. Invariant: ids never go back.
-
-The execution's kept facts (`stage`, `execution`, `end`) are told in the order of their sequence. Lines and measurements
-are told as they come, ahead of the flush; they move no id, because nobody can ask for them again.
+An event's id is a sequence number of the execution. The kept facts (`stage`, `execution`, `end`) are told when they are
+durable, in the order of their sequence, and a client that resumes from the id of one misses none. Measurements and
+lines come as they happen, ahead of the flush that makes older facts durable: they bear no id, because an id would say
+that all before it was told. Invariant: ids never go back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,7 +29,7 @@ class Event:
     id: int | None = None
 
     def encode(self) -> bytes:
-        """The event as it crosses the wire; JSON on one line, so the data is one field."""
+        """The event as it crosses the wire; its data is JSON on one line."""
         head = f"event: {self.name}\n" if self.id is None else f"id: {self.id}\nevent: {self.name}\n"
         return head.encode() + b"data: " + dumps(self.data) + b"\n\n"
 
@@ -55,22 +54,16 @@ class Told:
     def of_notices(self, notices: Sequence[Notice]) -> list[Event]:
         """The events of what the hub told, without what was told before."""
         events = []
-        for notice, is_last in _with_last_of_step(notices):
+        for notice in notices:
             is_new = self.floor is None or notice.sequence > self.floor
             if not (is_new or notice.kind in ALWAYS_TOLD):
                 continue
-            advances = is_new and is_last
-            events.append(Event(notice.kind, notice.data, notice.sequence if advances else None))
-            if advances:
+            if is_new and notice.kind in KEPT:
                 self.floor = notice.sequence
+                events.append(Event(notice.kind, notice.data, notice.sequence))
+            else:
+                events.append(Event(notice.kind, notice.data))
             if notice.kind == "end":
                 self.ended = True
                 break
         return events
-
-
-def _with_last_of_step(notices: Sequence[Notice]) -> Iterable[tuple[Notice, bool]]:
-    """Each notice, and whether it is the last kept one of its step: a step's notices come all at once."""
-    last = {notice.sequence: index for index, notice in enumerate(notices) if notice.kind in KEPT}
-    for index, notice in enumerate(notices):
-        yield notice, last.get(notice.sequence) == index

@@ -1,6 +1,5 @@
 """Routes of the workers themselves: they register, beat, dial in and drain. Anybody who may call sees who they are."""
 
-from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web

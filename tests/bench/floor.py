@@ -75,7 +75,10 @@ async def floor_seconds(
     began = now()
     share = executions // CONNECTIONS
     await asyncio.gather(
-        *(_write(connection, f"floor{number}", share, executions, rows, packets) for number, connection in enumerate(connections))
+        *(
+            _write(connection, f"floor{number}", share, executions, rows, packets)
+            for number, connection in enumerate(connections)
+        )
     )
     seconds = now() - began
     for connection in connections:

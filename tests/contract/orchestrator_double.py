@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -38,6 +39,8 @@ from workers.kit.timing import Timing
 SECRET = "a secret of the tests"
 HEADERS = {"Authorization": f"Bearer {SECRET}", "X-Worker-ID": "the-orchestrator"}
 QUICK = Timing(reconnect=Backoff(0.01, 0.02), resend=Backoff(0.04, 0.04), drain_s=5, stop_s=5, flush_s=5)
+PATIENT = replace(QUICK, resend=Backoff(600, 600))
+"""So patient about acks that no result is sent again for want of one."""
 LONGEST_WAIT_S = 10
 
 P = TypeVar("P", bound=WorkerPacket)
@@ -53,6 +56,7 @@ class OrchestratorDouble:
         self.frames: list[int] = []
         self.links = 0
         self.refuse_registration: int | None = None
+        self.refusals = 0
         self.heartbeat_interval_ms = 60_000
         self.heartbeat_status = 200
         self.directives: list[dict[str, Any]] = []
@@ -139,6 +143,8 @@ class OrchestratorDouble:
         if request.headers.get("Authorization") != f"Bearer {SECRET}":
             return web.json_response({"error": {"message": "no such secret"}}, status=401)
         if self.refuse_registration is not None:
+            self.refusals += 1
+            await self._tell()
             return web.json_response({"error": {"message": "not today"}}, status=self.refuse_registration)
         registration = Registration.model_validate(await request.json())
         self.registrations.append(registration)

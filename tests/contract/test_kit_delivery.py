@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from protocol.packets import Accept, AttemptKey, Result
 from tests.contract.orchestrator_double import (
+    PATIENT,
     QUICK,
     SECRET,
     OrchestratorDouble,
     ack,
+    cancel,
     key_of,
     offer,
     process,
@@ -24,6 +27,7 @@ from tests.contract.orchestrator_double import (
     serving,
 )
 from workers.kit import Worker
+from workers.kit.service import Settings
 
 FILING = replace(QUICK, file_after_s=0)
 
@@ -63,7 +67,7 @@ async def test_an_ack_that_calls_the_result_stale_settles_it_too() -> None:
         assert list(service.engine.attempts.held()) == []
 
 
-async def test_a_result_that_ends_while_the_link_is_down_is_sent_when_it_is_up_again() -> None:
+async def test_a_result_that_ends_while_the_link_is_down_is_sent_once_when_it_is_up_again() -> None:
     entered, opened = asyncio.Event(), asyncio.Event()
     waiter = Worker("waiter")
 
@@ -73,19 +77,22 @@ async def test_a_result_that_ends_while_the_link_is_down_is_sent_when_it_is_up_a
         await opened.wait()
         return "ended alone"
 
-    async with OrchestratorDouble() as double, serving(double, waiter) as service:
+    async with OrchestratorDouble() as double, serving(double, waiter, timing=PATIENT) as service:
         await double.linked()
         given = offer(action="wait")
         await double.started(given)
         await entered.wait()
         double.refuse_registration = 503
         await double.drop_link()
+        await double.until(lambda: double.refusals > 0)
         opened.set()
         await service.engine.until_idle()
         double.refuse_registration = None
 
         assert (await double.next(Result)).result == "ended alone"
         assert double.registrations[-1].running == (key_of(given),)
+        await double.accepted(offer("after", "wait"))
+        assert double.packets == []
 
 
 async def test_a_result_waits_on_disk_until_it_is_acked(tmp_path: Path) -> None:
@@ -107,6 +114,18 @@ async def test_a_result_that_was_cheap_to_make_is_not_written_to_disk(tmp_path: 
         double.acks = False
         await double.linked()
         await double.result_of(offer())
+
+    assert result_files(tmp_path) == []
+
+
+async def test_a_cancelled_result_is_not_written_to_disk(tmp_path: Path) -> None:
+    async with OrchestratorDouble() as double, serving(double, worker, data_dir=tmp_path, timing=FILING):
+        double.acks = False
+        await double.linked()
+        given = offer()
+        await double.send(given, process(given), cancel(given))
+
+        assert (await double.next(Result)).status == "cancelled"
 
     assert result_files(tmp_path) == []
 
@@ -181,8 +200,4 @@ async def test_a_corrupt_file_is_set_aside_and_the_worker_starts(tmp_path: Path,
 
 
 def test_the_secret_is_in_no_representation_of_the_settings() -> None:
-    from yarl import URL
-
-    from workers.kit.service import Settings
-
     assert SECRET not in repr(Settings(URL("http://x"), SECRET, "w", 1))

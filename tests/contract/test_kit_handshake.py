@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from protocol.errors import RefusalCode
 from protocol.packets import Accept, Failure, Log, Progress, Reject, Result
 from tests.contract.orchestrator_double import (
+    PATIENT,
     OrchestratorDouble,
     cancel,
     key_of,
@@ -94,7 +95,7 @@ def gate() -> Gate:
 
 @pytest.fixture
 async def orchestrator(gate: Gate) -> AsyncIterator[OrchestratorDouble]:
-    async with OrchestratorDouble() as double, serving(double, worker_at(gate)):
+    async with OrchestratorDouble() as double, serving(double, worker_at(gate), timing=PATIENT):
         await double.linked()
         yield double
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from pydantic import BaseModel
 
-from tests.contract.orchestrator_double import HEADERS, SECRET, Http, OrchestratorDouble, serving
+from tests.contract.orchestrator_double import HEADERS, QUICK, SECRET, Http, OrchestratorDouble, serving
 from workers.kit import Context, Estimate, Refuse, Worker
 
 
@@ -354,12 +356,15 @@ async def test_health_needs_no_secret(http: Http) -> None:
 
 
 async def test_a_result_of_the_orchestrators_own_calls_survives_a_restart_until_it_is_acknowledged(
-    orchestrator: OrchestratorDouble, gate: Gate, tmp_path: Any
+    orchestrator: OrchestratorDouble, gate: Gate, tmp_path: Path
 ) -> None:
-    from tests.contract.test_kit_delivery import FILING
-
     gate.opened.set()
-    options = {"transport": "http", "port": 0, "data_dir": tmp_path, "timing": FILING}
+    options: dict[str, Any] = {
+        "transport": "http",
+        "port": 0,
+        "data_dir": tmp_path,
+        "timing": replace(QUICK, file_after_s=0),
+    }
     async with aiohttp.ClientSession() as session:
         async with serving(orchestrator, granulator_at(gate), **options) as service:
             before = Http(session, service)

@@ -5,9 +5,11 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +25,11 @@ from tests.contract.orchestrator_double import (
     settings_for,
 )
 from workers.echo import worker as echo
+from workers.kit import Worker
 from workers.kit.service import Service
 
 ROOT = Path(__file__).parents[2]
+KIT = ("-P", "-m", "workers.kit")
 BLOCKING = """
 import threading
 from workers.kit import Worker
@@ -46,17 +50,14 @@ def read(given: dict, context) -> str:
 
 
 @contextlib.asynccontextmanager
-async def command(*arguments: str, cwd: Path, secret: str | None = SECRET) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m workers.kit` with these arguments, in a folder of its own; killed if the test leaves it running."""
+async def python(*arguments: str, cwd: Path, secret: str | None = SECRET) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A Python process in a folder of its own; killed if the test leaves it running."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("WORKER_SECRET", None)
     if secret is not None:
         environment["WORKER_SECRET"] = secret
     started = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-P",
-        "-m",
-        "workers.kit",
         *arguments,
         cwd=cwd,
         env=environment,
@@ -76,7 +77,7 @@ async def test_a_signal_lets_what_runs_finish_refuses_what_is_new_and_exits_with
     os.mkfifo(tmp_path / "pipe")
     async with OrchestratorDouble() as double:
         double.heartbeat_interval_ms = 20
-        async with command("blocker.py", "--orchestrator", str(double.url), cwd=tmp_path) as worker:
+        async with python(*KIT, "blocker.py", "--orchestrator", str(double.url), cwd=tmp_path) as worker:
             await double.linked()
             await double.started(offer(action="read", given={"path": "pipe"}))
             await double.next(Progress)
@@ -99,7 +100,7 @@ async def test_a_second_signal_ends_a_worker_whose_event_loop_is_blocked(tmp_pat
     (tmp_path / "blocker.py").write_text(BLOCKING)
     async with OrchestratorDouble() as double:
         double.heartbeat_interval_ms = 20
-        async with command("blocker.py", "--orchestrator", str(double.url), cwd=tmp_path) as worker:
+        async with python(*KIT, "blocker.py", "--orchestrator", str(double.url), cwd=tmp_path) as worker:
             await double.linked()
             await double.started(offer(action="block"))
             await double.next(Progress)
@@ -113,10 +114,23 @@ async def test_a_second_signal_ends_a_worker_whose_event_loop_is_blocked(tmp_pat
             assert await worker.wait() == 128 + signal.SIGTERM
 
 
+async def test_a_script_may_run_the_worker_that_it_declares(tmp_path: Path) -> None:
+    (tmp_path / "blocker.py").write_text(f"{BLOCKING}\nworker.main()\n")
+    async with (
+        OrchestratorDouble() as double,
+        python("blocker.py", "--orchestrator", str(double.url), cwd=tmp_path) as worker,
+    ):
+        await double.linked()
+        worker.send_signal(signal.SIGINT)
+
+        assert await worker.wait() == 0
+    assert double.registrations[0].display_name == "blocker"
+
+
 async def test_a_worker_that_cannot_reach_its_orchestrator_says_so_and_goes_on_trying(tmp_path: Path) -> None:
     async with OrchestratorDouble() as double:
         url = str(double.url)
-    async with command("workers.echo", "--orchestrator", url, cwd=tmp_path) as worker:
+    async with python(*KIT, "workers.echo", "--orchestrator", url, cwd=tmp_path) as worker:
         assert worker.stderr is not None
         assert b"worker.unlinked" in await worker.stderr.readline()
         async with double:
@@ -138,7 +152,7 @@ async def test_an_error_of_the_operators_is_one_line_and_a_failed_exit(
 ) -> None:
     async with (
         OrchestratorDouble() as double,
-        command(*arguments, "--orchestrator", str(double.url), cwd=tmp_path, secret=secret) as worker,
+        python(*KIT, *arguments, "--orchestrator", str(double.url), cwd=tmp_path, secret=secret) as worker,
     ):
         _, errors = await worker.communicate()
 
@@ -151,7 +165,7 @@ async def test_two_processes_cannot_be_the_same_worker_on_one_data_directory(tmp
     async with (
         OrchestratorDouble() as double,
         serving(double, echo, data_dir=tmp_path / ".baton"),
-        command("workers.echo", "--worker-id", "worker-1", "--orchestrator", str(double.url), cwd=tmp_path) as second,
+        python(*KIT, "workers.echo", "--orchestrator", str(double.url), "--worker-id=worker-1", cwd=tmp_path) as second,
     ):
         _, errors = await second.communicate()
 
@@ -215,3 +229,30 @@ async def test_a_draining_worker_does_not_wait_for_ever_for_an_ack() -> None:
         await working
 
         assert len(service.engine.outbox) == 1
+
+
+async def test_a_thread_that_ignores_its_cancel_does_not_keep_the_worker_from_ending() -> None:
+    entered, released = threading.Event(), threading.Event()
+    stubborn = Worker("stubborn")
+
+    @stubborn.action("ignore")
+    def ignore(given: Any) -> None:
+        entered.set()
+        released.wait(10)
+
+    hasty = replace(QUICK, drain_s=0.01, stop_s=0.01)
+    async with (
+        OrchestratorDouble() as double,
+        Service(stubborn, settings_for(double, stubborn, timing=hasty)) as service,
+    ):
+        working = asyncio.create_task(service.run())
+        await double.linked()
+        await double.started(offer(action="ignore"))
+        await asyncio.to_thread(entered.wait)
+
+        service.engine.drain()
+        await working
+
+        assert [attempt.key.stage_id for attempt in service.engine.attempts.live()] == ["stage"]
+        released.set()
+        await service.engine.until_idle()

@@ -74,6 +74,7 @@ async def test_a_secret_that_ended_is_unknown_after_its_life(clock: DrivenClock)
     clock.advance(LIFE_SECONDS)
 
     assert [await remembered.of(b"key"), await remembered.of(b"key")] == [None, None]
+    assert directory.asked == [b"key", b"key"]
 
 
 async def test_unknown_secrets_push_out_each_other_and_never_a_known_one(
@@ -134,12 +135,25 @@ async def test_what_was_forgotten_while_it_was_looked_up_is_not_remembered(clock
 
     directory.known.clear()
     remembered.forget(b"key")
+    directory.gate.set()
+
+    assert (await early, await remembered.of(b"key")) == ("ann", None)
+
+
+async def test_who_asks_after_a_secret_was_forgotten_does_not_share_the_look_up_from_before(clock: DrivenClock) -> None:
+    directory = Directory(key="ann")
+    directory.gate.clear()
+    remembered = Verdicts(clock, directory.find)
+    early = asyncio.create_task(remembered.of(b"key"))
+    await directory.asks.get()
+
+    directory.known.clear()
+    remembered.forget(b"key")
     late = asyncio.create_task(remembered.of(b"key"))
     await directory.asks.get()
     directory.gate.set()
 
-    assert (await early, await late, await remembered.of(b"key")) == ("ann", None, None)
-    assert directory.asked == [b"key", b"key"]
+    assert (await early, await late) == ("ann", None)
 
 
 async def test_forgetting_one_secret_leaves_the_others_and_forgetting_all_leaves_none(clock: DrivenClock) -> None:

@@ -57,7 +57,10 @@ def test_a_short_line_that_ends_like_a_sentence_is_prose() -> None:
 
 
 def test_code_tables_comments_and_marks_are_no_prose() -> None:
-    text = f"# T\n<!-- note -->\n```\ncode here is not read.\n```\n| a | b |\n|---|---|\n\nThe **sea** [rises](http://x) `twice` a day[^1].\n"
+    text = (
+        "# T\n<!-- note -->\n```\ncode here is not read.\n```\n| a | b |\n|---|---|\n\n"
+        "The **sea** [rises](http://x) `twice` a day[^1].\n"
+    )
 
     assert [sentence.text for sentence in read_document(text).sentences] == ["The sea rises twice a day."]
 

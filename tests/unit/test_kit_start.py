@@ -1,6 +1,7 @@
 """What a worker's process needs before it can start: its worker, and its secret."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from workers.kit.credentials import NoSecret, worker_secret
 from workers.kit.loading import NoSuchWorker, load_worker
 
+ROOT = Path(__file__).parents[2]
 ONE = """
 from workers.kit import Worker
 worker = Worker("one")
@@ -35,6 +37,13 @@ def _import_path_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     yield
     for name in set(sys.modules) - modules:
         del sys.modules[name]
+
+
+def test_importing_the_kit_loads_no_server_client_or_log() -> None:
+    heavy = {"aiohttp", "structlog", "asyncio", "urllib.request"}
+    code = f"import sys, workers.kit; sys.exit(', '.join({heavy!r} & set(sys.modules)) or 0)"
+
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
 def test_the_only_worker_of_a_file_needs_no_name(tmp_path: Path) -> None:

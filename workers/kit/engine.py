@@ -239,7 +239,7 @@ class Engine:
         else:
             result, encoded = sealed(ended)
             self._keep(attempt, result)
-            if (result.metrics.processing_time_ms or 0) >= self._file_after_s * 1000 and not attempt.is_local:
+            if self._is_dear(attempt, result):
                 await self._write_file(attempt, result)
             if attempt.origin is Origin.LINK:
                 self.outgoing.put(encoded)
@@ -255,6 +255,12 @@ class Engine:
             return
         for forgotten in self.attempts.overdue_for_http():
             self.acknowledge(forgotten.identity)
+
+    def _is_dear(self, attempt: Attempt, result: Result) -> bool:
+        """Whether losing this result would cost more than a write to disk."""
+        if attempt.is_local or result.status == "cancelled":
+            return False
+        return (result.metrics.processing_time_ms or 0) >= self._file_after_s * 1000
 
     async def _write_file(self, attempt: Attempt, result: Result) -> None:
         if self._files is None:

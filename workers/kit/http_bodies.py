@@ -88,9 +88,15 @@ def processed(attempt: Attempt) -> dict[str, Any]:
     """The result as `POST /api/process` answers it, which knows no other ends than completed and failed."""
     result = attempt.result
     if result is None:
-        return {**_key(attempt), "status": "failed", "result": None, "error": _UNWANTED.document(), "metrics": {}}
+        return {
+            **attempt.key.document(),
+            "status": "failed",
+            "result": None,
+            "error": _UNWANTED.document(),
+            "metrics": {},
+        }
     answer = {
-        **_key(attempt),
+        **attempt.key.document(),
         "status": "completed" if result.status == "completed" else "failed",
         "result": result.result,
         "metrics": _with_numbers(result.metrics.document()),
@@ -125,11 +131,7 @@ def described(attempt: Attempt) -> dict[str, Any]:
 
 
 def held(attempt: Attempt) -> dict[str, Any]:
-    return {**_key(attempt), "state": attempt.state.value, "progress": attempt.progress}
-
-
-def _key(attempt: Attempt) -> dict[str, Any]:
-    return attempt.key.document()
+    return {**attempt.key.document(), "state": attempt.state.value, "progress": attempt.progress}
 
 
 def _with_fence(body: HandshakeBody, answer: HandshakeAnswer) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Every passage lands in exactly one lesson or in the opening, in the order of the
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 
 from workers.granulator.course.objectives import MATTERLESS_HEADINGS
 from workers.granulator.language.readings import ReadSentence, read_sentence
@@ -88,7 +88,7 @@ def arrange(outline: Outline) -> Arrangement:
         raise EmptyOutline("The outline has no passage to teach.")
     read = partial(_read, names=frozenset(outline.names), english=outline.english)
     sections = list(outline.sections)
-    opening = _lessons_of(sections.pop(0), read)[0] if _opens(sections) else None
+    opening = reduce(_join_lessons, _lessons_of(sections.pop(0), read)) if _opens(sections) else None
     modules = [module for group in _groups(sections) for module in _module(group, read)]
     modules = _without_small(modules, _least_words(modules))
     return Arrangement(opening, tuple(part for module in modules for part in _split(module)))

@@ -112,8 +112,8 @@ def account_of(heading: str) -> str:
 
 
 def objective_from_terms(terms: Sequence[str]) -> str:
-    """The plainest objective, for a passage none of whose clauses stands alone."""
-    return f"Summarise what the text says about {quoted(terms)}." if terms else "Summarise the passage."
+    """The plainest objective, for a passage none of whose clauses stands alone; at least one term."""
+    return f"Summarise what the text says about {quoted(terms)}."
 
 
 def quoted(terms: Sequence[str]) -> str:

@@ -112,7 +112,7 @@ class _Writer:
         opening = arrangement.opening
         points = opening.points if opening else strongest(_all_points(arrangement.modules), OVERVIEW_POINTS)
         terms = tuple(opening.terms if opening else arrangement.modules[0].lessons[0].terms)
-        chosen = self._unused([f"List the main parts of “{title}”."])
+        chosen = self._fresh([f"List the main parts of “{title}”."], 1)
         words = opening.words if opening else sum(count_words(point.text) for point in points)
         return Node(
             type="overview",
@@ -137,7 +137,7 @@ class _Writer:
             type="module",
             title=title,
             description=strongest(points, 1)[0].text,
-            objectives=self._unused(own)[:MODULE_OBJECTIVES],
+            objectives=self._fresh(own, MODULE_OBJECTIVES) or self._fresh([account_of(title)], 1),
             duration_minutes=sum(lesson.duration_minutes for lesson in lessons),
             key_terms=tuple(dict.fromkeys(term for term, _ in weighted))[:NODE_TERMS],
             children=lessons,
@@ -163,15 +163,20 @@ class _Writer:
         chosen = tuple(
             item.text for item in sorted(fresh[:LESSON_OBJECTIVES], key=lambda item: ORDER.index(item.nature))
         )
-        if not chosen:
-            headed = self.account(title, draft.points) if draft.heading else None
-            chosen = (headed or objective_from_terms(tuple(draft.terms)[:NAMED_TERMS]),)
         self._given.update(chosen)
-        return chosen, fresh[LESSON_OBJECTIVES:]
+        return chosen or self._plain_objective(draft, title), fresh[LESSON_OBJECTIVES:]
 
-    def _unused(self, objectives: Sequence[str]) -> tuple[str, ...]:
-        fresh = tuple(objective for objective in objectives if objective not in self._given)
-        self._given.update(fresh[:MODULE_OBJECTIVES])
+    def _plain_objective(self, draft: LessonDraft, title: str) -> tuple[str, ...]:
+        """One objective for a lesson none of whose sentences makes one; no two titles are alike, so the last is new."""
+        terms = tuple(draft.terms)[:NAMED_TERMS]
+        headed = [self.account(title, draft.points)] if draft.heading else []
+        named = [objective_from_terms(terms)] if terms else []
+        return self._fresh([*headed, *named, account_of(title)], 1)
+
+    def _fresh(self, objectives: Sequence[str], wanted: int) -> tuple[str, ...]:
+        """The first objectives that are not yet given, and are from now on."""
+        fresh = tuple(objective for objective in objectives if objective not in self._given)[:wanted]
+        self._given.update(fresh)
         return fresh
 
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from workers.granulator.language.english import (
     AMBIGUOUS_FORMS,
     CLOSED_CLASSES,
-    GENERIC_NOUNS,
     VERB_BASES,
     Tag,
     fold,
@@ -36,6 +35,10 @@ _AND_CLAUSE = re.compile(r",\s+and\s+")
 _LINKING_ADVERB = re.compile(r"\s(?:also|therefore|thus|then|hence|in turn)\b(?=\s|$)|\s(?:too|as well)$")
 _LEANING_PHRASES = ("as a result", "for example", "for instance", "the former", "the latter", "the following")
 _NO_SUBJECT = word_set("that such all some many most each")
+_POINTING_NOUNS = word_set(
+    "result name reason effect difference answer point rest case idea problem question example number way thing fact "
+    "kind sort type part place time other former latter same first second next last"
+)
 _OPENS_CLAUSE = frozenset({Tag.DETERMINER, Tag.NOUN, Tag.ADJECTIVE, Tag.NUMBER})
 _NEVER_LAST = frozenset({Tag.PREPOSITION, Tag.DETERMINER, Tag.CONJUNCTION, Tag.SUBORDINATOR, Tag.TO, Tag.MODAL})
 
@@ -172,7 +175,7 @@ def _has_empty_subject(subject: Sequence[Token]) -> bool:
     words = [token.lower for token in subject]
     if words[0] in ("such", "one", "another", "both", "other"):
         return True
-    return len(words) <= 2 and words[0] == "the" and fold(words[-1]) in GENERIC_NOUNS | {"other", "former", "latter"}
+    return len(words) <= 2 and words[0] == "the" and fold(words[-1]) in _POINTING_NOUNS
 
 
 def _has_stray_comma(clause: str) -> bool:

@@ -99,9 +99,9 @@ def _analyse_sentence(sentence: Sentence, names: frozenset[str], *, english: boo
 
 
 def _mentions(tokens: Sequence[Token], names: frozenset[str], *, english: bool) -> tuple[Mention, ...]:
-    spellings = [token.text.removesuffix("'s").rstrip("'") for token in tokens]
-    if tokens and tokens[0].is_word:
-        spellings[0] = _cased(tokens[0], names)
+    spellings = [_unowned(token.text) for token in tokens]
+    if tokens:
+        spellings[0] = _unowned(_cased(tokens[0], names))
     if not english:
         return tuple(
             Mention((fold(token.lower),), (spelling,))
@@ -126,9 +126,14 @@ def _may_be_foreign_term(word: str) -> bool:
     return len(word) >= SHORTEST_FOREIGN_WORD or not word.isascii()
 
 
+def _unowned(word: str) -> str:
+    return word.removesuffix("'s").rstrip("'")
+
+
 def _cased(word: Token, names: frozenset[str]) -> str:
-    text = word.text.removesuffix("'s").rstrip("'")
-    return text if text in names or not text.istitle() else text.lower()
+    """A word as it is written inside a sentence: only names and words with capitals within keep theirs."""
+    keeps = _unowned(word.text) in names or any(letter.isupper() for letter in word.text[1:])
+    return word.text if keeps else word.lower
 
 
 def _sentence_case(tokens: Sequence[Token], names: frozenset[str]) -> list[Token]:
@@ -139,7 +144,7 @@ def _sentence_case(tokens: Sequence[Token], names: frozenset[str]) -> list[Token
 def _names(sentences: Iterable[Sentence]) -> frozenset[str]:
     """Words more often capitalised than not inside a sentence, where grammar asks for no capital."""
     spellings = Counter(
-        token.text.removesuffix("'s").rstrip("'")
+        _unowned(token.text)
         for sentence in sentences
         for before, token in zip(sentence.tokens, sentence.tokens[1:], strict=False)
         if token.is_word and before.text not in "\"“‘':.!?"

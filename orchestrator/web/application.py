@@ -1,0 +1,25 @@
+"""The HTTP API as one aiohttp application, put together from the table of routes."""
+
+from aiohttp import web
+
+from orchestrator.web.call import SERVICES
+from orchestrator.web.description import DESCRIPTION, Description
+from orchestrator.web.errors import add_headers, one_shape
+from orchestrator.web.openapi import describe
+from orchestrator.web.ports import Services
+from orchestrator.web.streams import STREAMS, Streams
+from orchestrator.web.table import ROUTES, TABLE
+from protocol.codec import MAX_RESULT_BYTES
+
+
+def build_app(services: Services) -> web.Application:
+    """The application; serve it without an access log, calls are logged at debug level."""
+    app = web.Application(middlewares=[one_shape(services.clock, services.ids)], client_max_size=MAX_RESULT_BYTES)
+    app[SERVICES] = services
+    app[STREAMS] = streams = Streams()
+    app[DESCRIPTION] = Description.of(describe(TABLE, services.version))
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.endpoint())
+    app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(streams.close)
+    return app
