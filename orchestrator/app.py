@@ -21,6 +21,7 @@ import structlog
 from aiohttp import web
 
 from orchestrator import log as logs
+from orchestrator.accounts.accounts import Accounts
 from orchestrator.accounts.authenticator import Authenticator
 from orchestrator.accounts.credentials import FIRST_CLIENT, CredentialsRefused, first_credentials
 from orchestrator.accounts.passwords import Passwords
@@ -104,6 +105,7 @@ class System:
         database = await stack.enter_async_context(self._open_database())
         stack.push_async_callback(self._tasks.close)
         tables, passwords = AccountTables(database), Passwords()
+        stack.callback(passwords.close)
         credentials = await first_credentials(self._data_dir, os.environ, tables, passwords, self._ids, self._random)
         templates = Templates(database)
         await _publish_shipped(templates)
@@ -120,7 +122,8 @@ class System:
             failpoints=NoFailpoints(),
             pace=self._pace,
         )
-        runner = web.AppRunner(build_app(self._services(replica, database, templates, tables, passwords)))
+        services = self._services(replica, database, templates, tables, passwords)
+        runner = web.AppRunner(build_app(services), access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await replica.start()
@@ -157,8 +160,10 @@ class System:
     def _services(
         self, replica: Replica, database: Database, templates: Templates, tables: AccountTables, passwords: Passwords
     ) -> Services:
+        authenticator = Authenticator(tables, self._clock)
         return Services(
-            authenticator=Authenticator(tables, self._clock),
+            authenticator=authenticator,
+            accounts=Accounts(tables, authenticator, passwords, self._clock, self._ids, self._random),
             commands=replica.commands,
             queue_check=BuiltInCheck(replica.commands, templates, tables),
             executions=replica.executions,

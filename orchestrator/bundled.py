@@ -69,12 +69,9 @@ class BundledWorker:
                 self._start(lock)
                 os.close(lock)
                 await self._ended()
-                if self._stopping:
-                    return
+                lived_long = self._clock.monotonic() - began > LONGEST_PAUSE
+                pause = POLL_SECONDS if lived_long else min(2 * pause, LONGEST_PAUSE)
                 log.warning("worker.ended", worker=self.name, status=self._child.poll() if self._child else None)
-                pause = (
-                    POLL_SECONDS if self._clock.monotonic() - began > LONGEST_PAUSE else min(2 * pause, LONGEST_PAUSE)
-                )
             await self._clock.sleep(pause)
 
     async def stop(self) -> None:
@@ -102,7 +99,8 @@ class BundledWorker:
         self._stopping = False
 
     def _start(self, lock: int) -> None:
-        command = [sys.executable, "-m", "workers.kit", self._module]
+        # -P: the working directory is no source of modules, or a user's own workers/ folder would shadow ours.
+        command = [sys.executable, "-P", "-m", "workers.kit", self._module]
         command += ["--orchestrator", self._url, "--data-dir", str(self._folder), "--drain-timeout", "8"]
         with (self._folder / "worker.log").open("ab") as output:
             self._child = subprocess.Popen(

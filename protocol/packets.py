@@ -84,7 +84,7 @@ class Offer(AttemptKey):
 
     type: Literal["offer"] = "offer"
     action: ActionName
-    input_data: Any
+    input_data: Any = None
     resource_requirements: Resources = Resources()
     offer_expires_ms: Milliseconds
     lease_ms: Milliseconds

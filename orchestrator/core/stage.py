@@ -88,6 +88,11 @@ class Stage(NamedTuple):
     finished_at: datetime | None = None
 
     @property
+    def is_fresh(self) -> bool:
+        """Ready, and never offered: nothing is known of the stage but that its needs are met."""
+        return self.status is StageStatus.READY and self.attempt == 1 and self.offer_round == 0
+
+    @property
     def is_final(self) -> bool:
         return self.status in FINAL
 

@@ -120,7 +120,10 @@ class Answers:
             stage = record.execution.stages[assignment.stage]
             delay = self._again_in(stage.offer_round)
         refusal = Refusal(packet.code.value, packet.reason or packet.code.value, self._clock.monotonic() + delay)
-        self._over(worker, record, assignment, Rejected(assignment.stage, packet.fence), conversation, refusal, delay)
+        # A refusal of what was accepted before: the worker lost it, or has no room for it after all.
+        began = record.execution.stages[assignment.stage].status is StageStatus.RUNNING
+        event = (NotStarted if began else Rejected)(assignment.stage, packet.fence)
+        self._over(worker, record, assignment, event, conversation, refusal, delay)
         if packet.code is RefusalCode.DRAINING:
             worker.facts.draining = True
 

@@ -1,7 +1,7 @@
 """What clients ask for: submissions, cancel, pause, resume, signals, retries. Each answer waits for its flush."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -9,7 +9,7 @@ import structlog
 from orchestrator.core.decide import IllegalEvent
 from orchestrator.core.events import CancelRequested, PauseRequested, ResumeRequested, SignalReceived
 from orchestrator.core.execution import Execution, ExecutionStatus, prepare
-from orchestrator.core.order import order_key
+from orchestrator.core.order import OrderKey, order_key
 from orchestrator.core.requests import ExecuteRequest, KeyReused, Queued, UnknownExecution, WrongState
 from orchestrator.core.seams import Clock, Ids
 from orchestrator.core.stage import Stage, StageStatus
@@ -29,6 +29,17 @@ DURABLE_SECONDS: Final = 10.0
 Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Submitted:
+    """A durable submission; `execution` is None if its key had made one before."""
+
+    execution_id: str
+    execution: Execution | None
+    action: str
+    order: OrderKey
+    owned: bool
 
 
 class Commands:
@@ -55,10 +66,15 @@ class Commands:
         self._clock: Clock = dispatcher.clock
 
     async def execute(self, request: ExecuteRequest) -> Queued:
-        """Make the execution durable. Raises `KeyReused` if its key came before with another body."""
-        execution = self._new(request)
-        prepare(execution, {})
-        return await self._submit(execution, request.key, request.body_hash)
+        """Make the execution durable and say where it stands.
+
+        Raises `KeyReused` if its key came before with another body.
+        """
+        return await self._placed(await self._submit(self._fresh(request), request.key, request.body_hash))
+
+    async def submit(self, request: ExecuteRequest) -> str:
+        """Make the execution durable; returns its id. For many at once, whose places nobody asks for."""
+        return (await self._submit(self._fresh(request), request.key, request.body_hash)).execution_id
 
     async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
         """A new execution in place of a failed or cancelled one; the stages that were completed are kept.
@@ -78,7 +94,7 @@ class Commands:
         )
         kept = {name: _kept(stage) for name, stage in old.stages.items() if stage.status is StageStatus.COMPLETED}
         prepare(execution, kept)
-        return await self._submit(execution, key, body_hash)
+        return await self._placed(await self._submit(execution, key, body_hash))
 
     async def command(self, client_id: str, execution_id: str, event: Command) -> ExecutionStatus | None:
         """Carry out a command and wait until it is durable.
@@ -130,7 +146,12 @@ class Commands:
             request_id=request.request_id,
         )
 
-    async def _submit(self, execution: Execution, key: str | None, body_hash: bytes) -> Queued:
+    def _fresh(self, request: ExecuteRequest) -> Execution:
+        execution = self._new(request)
+        prepare(execution, {})
+        return execution
+
+    async def _submit(self, execution: Execution, key: str | None, body_hash: bytes) -> "_Submitted":
         action = first_action(execution)
         order = order_key(execution.priority, False, execution.execution_id)
         record = Record(execution)
@@ -143,12 +164,18 @@ class Commands:
             outcome.add_done_callback(lambda done: self._begin(record, action, done))
         async with asyncio.timeout(DURABLE_SECONDS):
             result = await asyncio.shield(outcome)
-        if isinstance(result, Duplicate):
-            if result.body_hash != body_hash:
-                raise KeyReused(f"the idempotency key {key} was used before with another body")
-            return Queued(result.execution_id, None, None, repeated=True)
-        position = await self._outlook.position(action, order, owned=owned)
-        return Queued(execution.execution_id, position, self._outlook.completion(execution, action, position))
+        if not isinstance(result, Duplicate):
+            return _Submitted(execution.execution_id, execution, action, order, owned)
+        if result.body_hash != body_hash:
+            raise KeyReused(f"the idempotency key {key} was used before with another body")
+        return _Submitted(result.execution_id, None, action, order, owned)
+
+    async def _placed(self, submitted: "_Submitted") -> Queued:
+        if submitted.execution is None:
+            return Queued(submitted.execution_id, None, None, repeated=True)
+        position = await self._outlook.position(submitted.action, submitted.order, owned=submitted.owned)
+        estimate = self._outlook.completion(submitted.execution, submitted.action, position)
+        return Queued(submitted.execution_id, position, estimate)
 
     def _begin(self, record: Record, action: str, outcome: "asyncio.Future[Outcome]") -> None:
         if outcome.cancelled() or outcome.exception() is not None or isinstance(outcome.result(), Duplicate):

@@ -101,8 +101,9 @@ class Engine:
         record.sequence += len(step.stages) + 1
         awaited = isinstance(event, AWAITED) or execution.is_final
         then = self._then(record, step, first, awaited, durable)
-        if step.stages or conversations or then is not None:
-            changed = (stage.name for stage in step.stages)
+        # That a fresh stage has become ready follows from what it needs: a successor derives it, nobody writes it.
+        changed = [stage.name for stage in step.stages if not stage.is_fresh]
+        if changed or conversations or then is not None:
             self.journal.note(record, changed, conversations, then, urgent=awaited or durable is not None)
         if not awaited:
             self._carry_out(record, step.effects)

@@ -88,7 +88,7 @@ class HttpLink:
                 self._begin(packet.fence, self._process(packet, encoded))
             case Cancel():
                 self._spawn(self._cancel(packet, encoded))
-            case Ack() if self._acknowledges and packet.status == "committed":
+            case Ack() if self._acknowledges:
                 self._spawn(self._acknowledge(packet))
 
     def close(self, reason: str) -> None:
@@ -237,7 +237,7 @@ class HttpLink:
         self._receiver.settled(self.worker_id, cancel.fence)
 
     async def _acknowledge(self, ack: Ack) -> None:
-        body = dumps({**ack.document(), "status": "processed"})
+        body = dumps({**ack.document(), "status": "processed" if ack.status == "committed" else "failed"})
         try:
             status, _ = await self._call("POST", "/api/acknowledge", body, MAX_DOCUMENT_BYTES)
             self._acknowledges = status not in ABSENT

@@ -14,6 +14,7 @@ from protocol.errors import ProtocolError
 from protocol.packets import OrchestratorPacket
 
 PING_SECONDS: Final = 10.0
+FRAME_BYTES: Final = 1024 * 1024
 BACKLOG_BYTES: Final = 256 * 1024 * 1024
 """A worker that reads so slowly that this much waits for it is cut off; its leases decide the rest."""
 
@@ -45,13 +46,22 @@ class SocketLink:
         while True:
             await self._due.wait()
             self._due.clear()
-            if self._outgoing:
-                packets, self._outgoing, self._waiting_bytes = self._outgoing, [], 0
-                await self._socket.send_frame(b"[" + b",".join(packets) + b"]", WSMsgType.TEXT)
+            while self._outgoing:
+                await self._socket.send_frame(self._next_frame(), WSMsgType.TEXT)
             if self._closing is not None or self._waiting_bytes > BACKLOG_BYTES:
                 reason = (self._closing or "reads too slowly").encode()
                 await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason)
                 return
+
+    def _next_frame(self) -> bytes:
+        """As many of the waiting packets as a frame of the usual size holds, and one at least."""
+        size = count = 0
+        while count < len(self._outgoing) and (count == 0 or size + len(self._outgoing[count]) <= FRAME_BYTES):
+            size += len(self._outgoing[count])
+            count += 1
+        packets, self._outgoing = self._outgoing[:count], self._outgoing[count:]
+        self._waiting_bytes -= size
+        return b"[" + b",".join(packets) + b"]"
 
 
 async def serve_link(request: web.Request, home: Home, receiver: Receiver, worker_id: str) -> web.WebSocketResponse:

@@ -19,9 +19,11 @@ _COLUMNS: Final = {"keys": 4, "submissions": 13, "changes": 15, "stages": 19, "p
 
 @dataclass(slots=True)
 class Dirty:
-    """What changed in one execution since its last flush. `queue_action` is set when it is given back to the queue."""
+    """What changed in one execution since its last flush. `queue_action` is set when it is given back to the queue;
+    `due` is the monotonic time in seconds by which it has to be flushed."""
 
     record: Record
+    due: float
     stages: set[str] = field(default_factory=set)
     conversations: dict[int, Conversation] = field(default_factory=dict)
     then: list[Durable] = field(default_factory=list)

@@ -26,7 +26,7 @@ from orchestrator.store.statements import statements
 
 PARTITIONS: Final = 2
 BATCH_EXECUTIONS: Final = 500
-LAZY_SECONDS: Final = 0.02
+LAZY_SECONDS: Final = 0.04
 """How long a fact that nobody waits for may stay unflushed."""
 RETRY_SECONDS: Final = 0.25
 
@@ -85,18 +85,18 @@ class Journal:
     ) -> None:
         """This execution changed: write it as it stands when the flush begins; `then` is called once it is durable."""
         partition = self._of(record.execution.execution_id)
-        dirty = partition.dirty(record)
+        dirty = partition.dirty(record, urgent=urgent)
         dirty.stages.update(stages)
         for conversation in conversations:
             dirty.conversations[conversation.fence] = conversation
         if then is not None:
             dirty.then.append(then)
-        partition.wake(urgent=urgent or then is not None)
+        partition.wake(urgent=urgent)
 
     def give_back(self, record: Record, action: str) -> None:
         """Return unstarted work to the queue, for any replica to claim."""
         partition = self._of(record.execution.execution_id)
-        partition.dirty(record).queue_action = action
+        partition.dirty(record, urgent=True).queue_action = action
         partition.wake(urgent=True)
 
     def consume(self, execution_id: str, inbox_id: int) -> None:
@@ -123,6 +123,7 @@ class _Partition:
         self._inbox: list[int] = []
         self._due = asyncio.Event()
         self._lazy: Timer | None = None
+        self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -134,11 +135,13 @@ class _Partition:
         self.wake(urgent=True)
         return outcome
 
-    def dirty(self, record: Record) -> Dirty:
+    def dirty(self, record: Record, *, urgent: bool) -> Dirty:
         execution_id = record.execution.execution_id
+        due = 0.0 if urgent else self._journal.clock.monotonic() + LAZY_SECONDS
         dirty = self._dirty.get(execution_id)
         if dirty is None:
-            dirty = self._dirty[execution_id] = Dirty(record)
+            dirty = self._dirty[execution_id] = Dirty(record, due)
+        dirty.due = min(dirty.due, due)
         return dirty
 
     def consume(self, inbox_id: int) -> None:
@@ -153,8 +156,10 @@ class _Partition:
             self._lazy = self._journal.clock.call_later(LAZY_SECONDS, self._due.set)
 
     async def drained(self) -> None:
+        self._draining = True
         self._due.set()
         await self._idle.wait()
+        self._draining = False
 
     async def work(self) -> None:
         try:
@@ -170,12 +175,17 @@ class _Partition:
                     log.error("journal.epoch_lost", why=str(lost))
                     self.abandon()
                     self._journal.epoch_lost.set()
-                if self._dirty or self._submissions or self._inbox:
-                    self._due.set()
-                else:
-                    self._idle.set()
+                self._plan_next()
         finally:
             await self._disconnect()
+
+    def _plan_next(self) -> None:
+        if self._submissions or self._inbox or any(dirty.due == 0.0 for dirty in self._dirty.values()):
+            self._due.set()
+        elif self._dirty:
+            self.wake(urgent=False)
+        else:
+            self._idle.set()
 
     def abandon(self) -> None:
         """Forget what is not flushed and tell those who wait that they will not be told."""
@@ -192,7 +202,10 @@ class _Partition:
         self._inbox = []
         for execution_id in list(self._submissions)[:BATCH_EXECUTIONS]:
             batch.add_submission(self._submissions.pop(execution_id))
-        for execution_id in list(self._dirty)[:BATCH_EXECUTIONS]:
+        # What nobody waits for stays back until its time: its next state is likely to overtake it, and saves a write.
+        now = self._journal.clock.monotonic()
+        due = [execution_id for execution_id, dirty in self._dirty.items() if dirty.due <= now or self._draining]
+        for execution_id in due[:BATCH_EXECUTIONS]:
             batch.add_dirty(self._dirty.pop(execution_id))
         return batch
 

@@ -1,5 +1,7 @@
 """The HTTP API as one aiohttp application, put together from the table of routes."""
 
+from typing import Final
+
 from aiohttp import web
 
 from orchestrator.web.call import SERVICES
@@ -11,9 +13,18 @@ from orchestrator.web.streams import STREAMS, Streams
 from orchestrator.web.table import ROUTES, TABLE
 from protocol.codec import MAX_RESULT_BYTES
 
+SHUTDOWN_SECONDS: Final = 5.0
+"""How long calls under way have to end when the server stops."""
+
+
+def runner_of(services: Services) -> web.AppRunner:
+    """The application and how it is served: bodies as they were sent, and no access log but our own."""
+    app = build_app(services)
+    return web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_SECONDS)
+
 
 def build_app(services: Services) -> web.Application:
-    """The application; serve it without an access log, calls are logged at debug level."""
+    """The application; serve it by `runner_of`, for a server that decompresses has done so before anybody can refuse."""
     app = web.Application(middlewares=[one_shape(services.clock, services.ids)], client_max_size=MAX_RESULT_BYTES)
     app[SERVICES] = services
     app[STREAMS] = streams = Streams()

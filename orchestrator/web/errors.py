@@ -23,9 +23,7 @@ STARTED: Final = web.RequestKey("started", web.StreamResponse)
 HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_OURS: Final = Refused(
-    500, "internal_error", "the orchestrator failed at this; its log says more under the request's id"
-)
+_OURS: Final = Refused(500, "internal_error", "the orchestrator failed at this; its log says more under this id")
 
 log = structlog.get_logger()
 
@@ -59,6 +57,7 @@ def one_shape(clock: Clock, ids: Ids) -> Middleware:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """What every response carries, streams too: a listener of `on_response_prepare`."""
     request[STARTED] = response
+    response.headers["Server"] = "baton"
     response.headers["X-Request-ID"] = request.get(REQUEST_ID, "")
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

@@ -81,8 +81,8 @@ Intake = Plain | FromQuery[Any] | FromBody[Any] | FromBytes
 class Route:
     """One method of one path.
 
-    `answers` is the document of the answer, or its media type where that is not JSON. `refusals` are the statuses of
-    errors that do not follow from the rest. A route that `creates` takes the header Idempotency-Key.
+    `answers` is the document of the answer, or its media type where that is not JSON; it comes with `status`, or
+    with `or_status`. `refusals` are the statuses of errors that do not follow from the rest. A route that `creates` takes the header Idempotency-Key.
     """
 
     method: Literal["GET", "POST", "DELETE"]
@@ -93,6 +93,7 @@ class Route:
     answers: type[BaseModel] | str
     scope: Scope | None = None
     status: int = 200
+    or_status: int | None = None
     refusals: tuple[int, ...] = ()
     creates: bool = False
 
@@ -102,7 +103,7 @@ class Route:
         return re.findall(r"{(\w+)}", self.path)
 
     @property
-    def statuses(self) -> tuple[int, ...]:
+    def error_statuses(self) -> tuple[int, ...]:
         """Every status that the route answers an error with, but for 500."""
         found = set(self.refusals)
         if self.access is not Access.PUBLIC:

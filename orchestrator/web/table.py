@@ -134,6 +134,7 @@ _COMMANDS: Final = (
             Access.CLIENT,
             documents.Commanded,
             scope=Scope.EXECUTE,
+            or_status=202,
             refusals=(409,),
         )
         for verb, handler, summary in (
@@ -150,6 +151,7 @@ _COMMANDS: Final = (
         Access.CLIENT,
         documents.Commanded,
         scope=Scope.EXECUTE,
+        or_status=202,
         refusals=(400, 409),
     ),
 )

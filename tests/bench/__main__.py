@@ -71,7 +71,8 @@ async def measure(executions: int, latencies: int) -> dict[str, Any]:
         dsn = await postgres.start()
         try:
             async with Baton(folder / "baton", "--database-url", dsn) as baton:
-                worker = await baton.worker(str(Path(__file__).parent / "increment.py"))
+                module = str(Path(__file__).parent / "increment.py")
+                worker = await baton.worker(module, "--worker-id", "bench-increment")
                 await baton.until_worker("bench-increment")
                 await baton.publish(TEMPLATE)
                 return await _measure(baton, worker, dsn, folder, executions, latencies)
@@ -130,7 +131,6 @@ async def _run(
     baton: Baton, connection: asyncpg.Connection, executions: int, name: str
 ) -> tuple[float, dict[str, int]]:
     """Submit in batches, wait until all are final; returns the seconds and the value each execution was given."""
-    before = await connection.fetchval("SELECT count(*) FROM pipeline_executions WHERE finished_at IS NOT NULL")
     acknowledged: dict[str, int] = {}
     began = time.perf_counter()
 
@@ -149,8 +149,11 @@ async def _run(
     await asyncio.gather(*(submit_every_fourth(offset) for offset in range(4)))
     async with asyncio.timeout(300):
         while True:
-            done = await connection.fetchval("SELECT count(*) FROM pipeline_executions WHERE finished_at IS NOT NULL")
-            if done - before >= executions:
+            # Both questions go through small indexes, so that asking costs the run nothing.
+            if not await connection.fetchval(
+                "SELECT EXISTS (SELECT FROM pipeline_executions WHERE owner IS NOT NULL)"
+                " OR EXISTS (SELECT FROM execution_queue)"
+            ):
                 return time.perf_counter() - began, acknowledged
             await asyncio.sleep(0.02)
 

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 import aiohttp
 import jsonschema_rs
 import orjson
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 from multidict import CIMultiDictProxy
 
 from orchestrator.accounts.accounts import LoginRefused, Session
@@ -25,7 +25,7 @@ from orchestrator.core.template import Template, parse_template
 from orchestrator.dispatch.watch import Hub
 from orchestrator.store.executions import Snapshot
 from orchestrator.store.templates import SHIPPED, Published, UnknownTemplate, VersionTaken
-from orchestrator.web.application import build_app
+from orchestrator.web.application import runner_of
 from orchestrator.web.openapi import describe
 from orchestrator.web.ports import Check, Command, Services
 from orchestrator.web.routing import Route
@@ -401,13 +401,14 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """`body` goes out as it is if it is bytes, else as JSON; None is no body."""
-        data = body if isinstance(body, bytes | None) else orjson.dumps(body)
+        content = body if isinstance(body, bytes) else orjson.dumps(body)
+        data = None if body is None else BytesIO(content)
         async with self.session.request(
             method, self.url + path, data=data, headers={**by, **(headers or {})}
         ) as response:
-            content = await response.read()
-            document = orjson.loads(content) if response.content_type == "application/json" else None
-            answer = Answer(response.status, document, response.headers, content)
+            answered = await response.read()
+            document = orjson.loads(answered) if response.content_type == "application/json" else None
+            answer = Answer(response.status, document, response.headers, answered)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
         hold_to_description(method, path.partition("?")[0], answer)
@@ -425,13 +426,14 @@ class Api:
 @asynccontextmanager
 async def serving(parts: Parts) -> AsyncIterator[Api]:
     """The API over these parts, and a client of it."""
-    server = TestServer(build_app(parts.services()))
-    await server.start_server()
+    runner = runner_of(parts.services())
+    await runner.setup()
     try:
-        async with aiohttp.ClientSession(auto_decompress=True) as session:
-            yield Api(session, str(server.make_url("")).rstrip("/"))
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with aiohttp.ClientSession() as session:
+            yield Api(session, f"http://127.0.0.1:{runner.addresses[0][1]}")
     finally:
-        await server.close()
+        await runner.cleanup()
 
 
 def hold_to_description(method: str, path: str, answer: Answer) -> None:
@@ -452,13 +454,14 @@ def hold_to_description(method: str, path: str, answer: Answer) -> None:
 
 def route_of(method: str, path: str) -> Route | None:
     """The route that serves a path; None if there is none."""
-    parts = path.split("/")
-    for route in ROUTES:
-        pattern = route.path.split("/")
-        if route.method == method and len(pattern) == len(parts):
-            if all(want.startswith("{") or want == part for want, part in zip(pattern, parts, strict=True)):
-                return route
-    return None
+    return next((route for route in ROUTES if route.method == method and _is_of(route.path, path)), None)
+
+
+def _is_of(template: str, path: str) -> bool:
+    wanted, parts = template.split("/"), path.split("/")
+    return len(wanted) == len(parts) and all(
+        want.startswith("{") or want == part for want, part in zip(wanted, parts, strict=True)
+    )
 
 
 @cache

@@ -90,7 +90,7 @@ class Baton:
         """Start and wait until it is ready. After the first time it listens on the same port again."""
         address = self.folder / "orchestrator.json"
         address.unlink(missing_ok=True)
-        command = [sys.executable, "-P", "-m", "orchestrator.cli", "up", "--port", str(self._port)]
+        command = [sys.executable, "-P", "-m", "orchestrator", "up", "--port", str(self._port)]
         command += ["--data-dir", str(self.folder), *self._arguments]
         self.process = process = Process(command, self.folder / "baton.log", self._environment)
 

@@ -12,7 +12,7 @@ from orchestrator.core.requests import UnknownExecution, WrongState
 from orchestrator.core.stage import StageStatus
 from orchestrator.dispatch.replica import Replica
 from orchestrator.store.database import Database
-from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Progress, Result
+from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Progress
 from tests.replicas import (
     CHAIN,
     CLIENT,

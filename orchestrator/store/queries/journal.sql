@@ -11,8 +11,10 @@
 -- whose key is already there makes no execution: the caller reads the winner and compares the bodies.
 --
 -- `changed` is the compare-and-set: an execution is written only at the revision this owner wrote last. Its stages,
--- packets and queue rows hang on it, so an execution is written whole or not at all. IN (SELECT ...) is a hashed
--- subplan: with hash joins pinned off, a join of the two lists would compare every pair.
+-- packets and queue rows hang on it, so an execution is written whole or not at all. The epoch alone names the owner,
+-- since no two replicas ever share one; asking for the owner's name as well would lead the planner through its index
+-- and past every execution that this replica owns. IN (SELECT ...) IS TRUE is a hashed subplan: without IS TRUE it
+-- becomes a join, and with hash joins pinned off a join of the two lists compares every pair.
 WITH me AS MATERIALIZED (
     SELECT replica_id, epoch FROM replicas WHERE replica_id = $1 AND epoch = $2 FOR SHARE
 ), keys AS (
@@ -45,8 +47,7 @@ WITH me AS MATERIALIZED (
         $34::boolean[])
         AS c (execution_id, revision_was, revision, sequence, status, ending, progress,
             result, result_sha256, error, cost_usd, tokens, started_at, finished_at, kept), me
-    WHERE e.execution_id = c.execution_id AND e.revision = c.revision_was
-        AND e.owner = me.replica_id AND e.owner_epoch = me.epoch
+    WHERE e.execution_id = c.execution_id AND e.revision = c.revision_was AND e.owner_epoch = me.epoch
     RETURNING e.execution_id
 ), stages AS (
     INSERT INTO stage_executions AS t (execution_id, name, client_id, action, status, attempt, offer_round, fence,
@@ -74,7 +75,7 @@ WITH me AS MATERIALIZED (
     SELECT p.execution_id, p.fence, p.client_id, p.stage_name, p.attempt, p.worker_id, p.packets::json
     FROM unnest($54::text[], $55::bigint[], $56::text[], $57::text[], $58::smallint[], $59::text[], $60::text[])
         AS p (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
-    WHERE p.execution_id IN (SELECT execution_id FROM changed)
+    WHERE (p.execution_id IN (SELECT execution_id FROM changed)) IS TRUE
     ON CONFLICT (execution_id, fence) DO UPDATE SET packets = excluded.packets
 ), queued AS (
     INSERT INTO execution_queue (execution_id, client_id, action, priority, started)

@@ -26,7 +26,7 @@ function answer(path, attempt, call) {
   return [path === "/api/process" ? 503 : 404, {}]; // 503: not accepted here, let it be offered again
 }
 
-const server = createServer(async (request, response) => {
+const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
   const call = (await json(request).catch(() => null)) ?? {};
   const { executionId, stageId, fence } = call;
   const isAllowed = request.headers.authorization === authorization;

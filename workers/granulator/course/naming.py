@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from workers.granulator.course.arrangement import Arrangement, LessonDraft, ModuleDraft
-from workers.granulator.course.titles import TitleRegister, made_titles, sentence_case
+from workers.granulator.course.titles import TitleRegister, made_titles, sentence_case, titles_from_terms
 
 FURTHER = "Further points"
 
@@ -41,17 +41,11 @@ def entitle(course: str, arrangement: Arrangement, names: Collection[str] | None
     )
 
 
-def _made(lessons: Sequence[LessonDraft], names: Collection[str] | None) -> list[str]:
-    """Titles from what some lessons say, best first; empty where nothing can stand as a title."""
-    if names is None:
-        return []
-    points = [point for lesson in lessons for point in lesson.points]
-    terms = {term: weight for lesson in lessons for term, weight in lesson.terms.items()}
-    return made_titles(terms, points, names)
-
-
 def _module_titles(module: ModuleDraft, names: Collection[str] | None) -> list[str]:
-    made = [*_made(module.lessons, names), *_plain(module.lessons)]
+    """The heading, else the terms of all lessons together: what one sentence says is too narrow for a module."""
+    points = [point for lesson in module.lessons for point in lesson.points]
+    terms = {term: weight for lesson in module.lessons for term, weight in lesson.terms.items()}
+    made = [*([] if names is None else titles_from_terms(terms, points, names)), *_plain(module.lessons)]
     if module.heading is None:
         return made
     headed = [f"{module.heading}: {title}" for title in made]
@@ -59,7 +53,7 @@ def _module_titles(module: ModuleDraft, names: Collection[str] | None) -> list[s
 
 
 def _lesson_titles(lesson: LessonDraft, module: str, place: int, names: Collection[str] | None) -> list[str]:
-    made = _made([lesson], names)
+    made = [] if names is None else made_titles(lesson.terms, lesson.points, names)
     plain = [*_plain([lesson]), f"{module}, part {place + 1}"]
     if lesson.heading:
         return [lesson.heading, *made, *(f"{lesson.heading}: {title}" for title in made), *plain]

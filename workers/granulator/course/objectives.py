@@ -87,7 +87,7 @@ def objective_from_heading(heading: str, sentences: Sequence[ReadSentence], name
     """An objective for all that stands under a heading; a heading that fits no sentence is quoted."""
     if heading.endswith("?"):
         return f"Answer the question “{heading}”"
-    inner = _inner(heading, names)
+    inner = heading if _is_written_so(heading, sentences) else _inner(heading, names)
     words = inner.lower().split()
     account = account_of(heading)
     if _BROKEN.search(heading) or not words or words[-1] in MATTERLESS_HEADINGS:
@@ -162,6 +162,11 @@ def _on_condition(condition: str, result: str) -> str:
     if result and len(f"{result} {condition}".split()) <= LONGEST_CONDITION_WORDS:
         return f"Explain why {result} {condition}."
     return f"Explain what happens {condition}."
+
+
+def _is_written_so(heading: str, sentences: Sequence[ReadSentence]) -> bool:
+    """Whether a sentence holds the heading letter for letter within, capitals and all."""
+    return any(sentence.text.find(heading, 1) > 0 for sentence in sentences)
 
 
 def _inner(heading: str, names: Collection[str]) -> str:

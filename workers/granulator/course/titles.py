@@ -4,7 +4,7 @@ A title is a heading or a list of noun phrases as the source writes them, so it 
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, count
 from math import sqrt
 
 from workers.granulator.course.objectives import tells_event
@@ -29,7 +29,7 @@ FORM_FACTORS = {
 }
 KINDS_FACTOR = 1.3
 DEFINED_FACTOR = 1.2
-SINGLE_WORD_FACTOR = 0.7
+SINGLE_WORD_FACTOR = 0.55
 PAIR_FACTOR = 0.75
 PAIRED_PHRASES = 4
 LONGEST_MADE_TITLE_WORDS = 13
@@ -48,27 +48,26 @@ def jaccard(words: frozenset[str], others: frozenset[str]) -> float:
 
 
 class TitleRegister:
-    """The titles given out so far in one course; refuses one that is nearly like another."""
+    """The titles given out so far in one course; refuses one that is nearly like another while there is a choice."""
 
     def __init__(self) -> None:
-        self._taken: list[frozenset[str]] = []
+        self._taken: dict[str, frozenset[str]] = {}
 
     def claim(self, candidates: Sequence[str]) -> str:
         """The first candidate unlike every title so far; where there is none, the last one, numbered."""
         for candidate in candidates:
             if self._is_free(candidate):
                 return self._take(candidate)
-        number = 2
-        while not self._is_free(numbered := f"{candidates[-1]} ({number})"):
-            number += 1
-        return self._take(numbered)
+        # A number changes few of a long title's words, so here it is enough that no title is the same.
+        numbered = (f"{candidates[-1]} ({number})" for number in count(2))
+        return self._take(next(title for title in numbered if title.casefold() not in self._taken))
 
     def _is_free(self, title: str) -> bool:
         words = title_words(title)
-        return all(jaccard(words, taken) < NEAR_DUPLICATE for taken in self._taken)
+        return all(jaccard(words, taken) < NEAR_DUPLICATE for taken in self._taken.values())
 
     def _take(self, title: str) -> str:
-        self._taken.append(title_words(title))
+        self._taken[title.casefold()] = title_words(title)
         return title
 
 
@@ -160,4 +159,4 @@ def _titles_of_terms(
         yield sentence_case(phrase), factor
     for (first, factor), (second, other) in combinations(list(phrases.items())[:PAIRED_PHRASES], 2):
         if " and " not in f"{first} {second}":
-            yield f"{sentence_case(first)} and {second}", PAIR_FACTOR * factor * other
+            yield f"{sentence_case(first)} and {second}", PAIR_FACTOR * min(factor, other)

@@ -20,7 +20,7 @@ from workers.granulator.language.tokens import Token
 
 SHORTEST_CLAUSE_WORDS, LONGEST_CLAUSE_WORDS = 4, 22
 LONGEST_SUBJECT_WORDS = 5
-LONGEST_MOVED_WORDS = 12
+LONGEST_MOVED_WORDS, LONGEST_PLACE_WORDS = 12, 8
 
 # Where a clause may end because what follows only adds to it.
 TAIL = re.compile(
@@ -35,12 +35,18 @@ _AND_CLAUSE = re.compile(r",\s+and\s+")
 _LINKING_ADVERB = re.compile(r"\s(?:also|therefore|thus|then|hence|in turn)\b(?=\s|$)|\s(?:too|as well)$")
 _LEANING_PHRASES = ("as a result", "for example", "for instance", "the former", "the latter", "the following")
 _NO_SUBJECT = word_set("that such all some many most each")
+_PLACING = word_set(
+    "in on at by for with from over under between among through throughout across along around above below behind "
+    "beneath beyond near inside outside until within without during before after"
+)
 _POINTING_NOUNS = word_set(
     "result name reason effect difference answer point rest case idea problem question example number way thing fact "
     "kind sort type part place time other former latter same first second next last"
 )
 _OPENS_CLAUSE = frozenset({Tag.DETERMINER, Tag.NOUN, Tag.ADJECTIVE, Tag.NUMBER})
-_NEVER_LAST = frozenset({Tag.PREPOSITION, Tag.DETERMINER, Tag.CONJUNCTION, Tag.SUBORDINATOR, Tag.TO, Tag.MODAL})
+_NEVER_LAST = frozenset(
+    {Tag.PREPOSITION, Tag.DETERMINER, Tag.CONJUNCTION, Tag.SUBORDINATOR, Tag.TO, Tag.MODAL, Tag.AUXILIARY}
+)
 
 
 def standing_clause(text: str, names: Collection[str], least: int = SHORTEST_CLAUSE_WORDS) -> str | None:
@@ -90,6 +96,8 @@ def finite_verb(text: str) -> str | None:
 def is_command(tokens: Sequence[Token]) -> bool:
     """Whether the words open like "Fold the dough" or "Add salt": a bare verb that is no noun there."""
     if len(tokens) < 2 or tokens[0].lower not in VERB_BASES or tokens[0].lower in CLOSED_CLASSES:
+        return False
+    if tokens[1].text.istitle():
         return False
     first, after = tokens[0].lower, tokens[1].lower
     takes_object = CLOSED_CLASSES.get(after) in (Tag.DETERMINER, Tag.PRONOUN, Tag.NUMBER)
@@ -141,7 +149,7 @@ def _leans(clause: Tagged) -> bool:
 
 def _with_place_last(text: str) -> str:
     """ "On the near side the force points up" with its opening moved behind the clause, where both are short."""
-    if CLOSED_CLASSES.get(text.partition(" ")[0].lower()) is not Tag.PREPOSITION:
+    if text.partition(" ")[0].lower() not in _PLACING:
         return text
     sentence = tagged(text)
     end = _end_of_place(sentence.tags)
@@ -151,7 +159,7 @@ def _with_place_last(text: str) -> str:
     last = sentence.tokens[end - 1]
     place = text[: last.start + len(last.text)]
     clause, tail = _split_tail(text[sentence.tokens[begin].start :])
-    if not 0 < len(clause.split()) <= LONGEST_MOVED_WORDS:
+    if len(place.split()) > LONGEST_PLACE_WORDS or not 0 < len(clause.split()) <= LONGEST_MOVED_WORDS:
         return text
     return f"{clause} {place[0].lower()}{place[1:]}{tail}"
 

@@ -12,6 +12,7 @@ from workers.granulator.language.clauses import (
     DANGLING,
     LEANING_PRONOUNS,
     LONGEST_CLAUSE_WORDS,
+    finite_verb,
     is_command,
     main_clause,
     standing_clause,
@@ -80,6 +81,8 @@ _CONNECTIVE = re.compile(
     r"nevertheless|in short|in other words|finally|similarly|meanwhile|in general|in practice|of course),\s+",
     re.IGNORECASE,
 )
+# "As" in front of a state gives a reason, in front of an event a time.
+_STATES = ("is", "are", "was", "were", "has", "have", "had")
 _TERM_PARTS = frozenset({Tag.NOUN, Tag.ADJECTIVE})
 
 
@@ -132,7 +135,7 @@ def _procedure(text: str, names: Collection[str]) -> Reading | None:
 def _condition(text: str, names: Collection[str]) -> Reading | None:
     match = _FRONTED.match(text)
     condition = standing_clause(match["condition"], names, least=SHORTEST_CONDITION_WORDS) if match else None
-    if not match or not condition:
+    if not match or not condition or (match["word"] == "As" and finite_verb(condition) in _STATES):
         return None
     result = standing_clause(match["result"], names)
     return Reading(Nature.CONDITION, (f"{match['word'].lower()} {condition}", result or ""))

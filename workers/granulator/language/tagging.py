@@ -23,6 +23,8 @@ LONGEST_PHRASE_WORDS = 4
 
 _OPENS_NOUN = frozenset({Tag.DETERMINER, Tag.ADJECTIVE, Tag.NUMBER, Tag.PREPOSITION})
 _OPENS_VERB = frozenset({Tag.TO, Tag.MODAL, Tag.PRONOUN, Tag.ADVERB})
+# Between a thing and its name these are never adjectives: "an idea called movable type".
+_NAMING = frozenset({"called", "named", "termed", "known"})
 _FINITE = frozenset({Tag.AUXILIARY, Tag.MODAL, Tag.VERB})
 
 
@@ -97,6 +99,8 @@ def _tag_one(tokens: Sequence[Token], tags: Sequence[Tag], index: int, token: To
         return closed
     if token.is_possessive:
         return Tag.NOUN
+    if word in _NAMING:
+        return Tag.VERB
     if word.endswith("ly") and len(word) > 4:
         return Tag.ADVERB
     before = tags[index - 1] if index else None

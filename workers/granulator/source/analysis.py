@@ -142,16 +142,28 @@ def _sentence_case(tokens: Sequence[Token], names: frozenset[str]) -> list[Token
 
 
 def _names(sentences: Iterable[Sentence]) -> frozenset[str]:
-    """Words more often capitalised than not inside a sentence, where grammar asks for no capital."""
-    spellings = Counter(
+    """Words more often capitalised than not inside a sentence, where grammar asks for no capital.
+
+    A word that only ever opens sentences is a name if it stands there as a bare subject: "Venice became", but not
+    "Merchants came".
+    """
+    inside = Counter(
         _unowned(token.text)
         for sentence in sentences
         for before, token in zip(sentence.tokens, sentence.tokens[1:], strict=False)
         if token.is_word and before.text not in "\"“‘':.!?"
     )
-    return frozenset(
-        word for word, times in spellings.items() if word[:1].isupper() and times > spellings[word.lower()]
-    )
+    names = {word for word, times in inside.items() if word[:1].isupper() and times > inside[word.lower()]}
+    subjects = {sentence.tokens[0].text for sentence in sentences if _opens_with_bare_subject(sentence.tokens)}
+    return frozenset(names | {word for word in subjects if not inside[word.lower()]})
+
+
+def _opens_with_bare_subject(tokens: Sequence[Token]) -> bool:
+    if len(tokens) < 2 or not tokens[0].text.istitle() or tokens[0].is_possessive:
+        return False
+    tags = tag(tokens[:3])
+    plural = fold(tokens[0].lower) != tokens[0].lower
+    return tags[0] is Tag.NOUN and not plural and tags[1] in (Tag.VERB, Tag.AUXILIARY, Tag.MODAL)
 
 
 def _is_english(sentences: Iterable[Sentence]) -> bool:

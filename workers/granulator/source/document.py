@@ -24,7 +24,7 @@ _INLINE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\[\^?\d+\]"), ""),
     (re.compile(r"</?[A-Za-z][^<>]*>"), ""),
     (re.compile(r"(?<!\w)(\*{1,3}|_{1,3})(?=\S)(.+?)(?<=\S)\1(?!\w)"), r"\2"),
-    (re.compile(r"`([^`]+)`"), r"\1"),
+    (re.compile(r"(?::[a-z]+:)?`{1,2}([^`]+)`{1,2}"), r"\1"),
 )
 
 

@@ -112,7 +112,7 @@ def _numbered_level(match: re.Match[str]) -> int:
 
 def _bare(heading: str) -> str:
     """A heading without its number, emphasis marks and closing colon; the number alone stays if it is all there is."""
-    text = re.sub(r"[*_`]{1,3}(?=\S)(.+?)(?<=\S)[*_`]{1,3}", r"\1", heading.strip())
+    text = re.sub(r"(?::[a-z]+:)?[*_`]{1,3}(?=\S)(.+?)(?<=\S)[*_`]{1,3}", r"\1", heading.strip())
     numbered = _NUMBERED.match(text)
     if numbered and numbered["rest"].strip():
         text = numbered["rest"]

@@ -92,10 +92,12 @@ def strongest(sentences: Sequence[_WeightedText], wanted: int) -> tuple[_Weighte
 
 
 def leans(sentence: str) -> bool:
-    """Whether a sentence points back to the one before it and so cannot be read alone."""
+    """Whether a sentence points to the one before it or behind it and so cannot be read alone."""
     opening = sentence.lstrip("\"'“‘(").split(None, 1)[0].strip(",.:;\"'”’").lower()
     lowered = sentence.lower()
-    return opening in _LEANING_OPENINGS or any(word in lowered for word in _LEANING_WORDS) or sentence.endswith("?")
+    return (
+        opening in _LEANING_OPENINGS or any(word in lowered for word in _LEANING_WORDS) or sentence.endswith(("?", ":"))
+    )
 
 
 def _form_factor(item: AnalysedSentence, leads: Collection[int], names: Collection[str]) -> float:
