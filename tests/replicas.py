@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from orchestrator.core.execution import Execution, prepare
 from orchestrator.core.requests import ExecuteRequest
 from orchestrator.core.stage import Stage
 from orchestrator.core.template import Template, parse_template
 from orchestrator.dispatch.home import Reach
 from orchestrator.dispatch.link import Receiver
+from orchestrator.dispatch.outbound import worker_session
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.replica import Replica
 from orchestrator.store.blobs import ObjectBlobs
@@ -82,7 +81,7 @@ async def a_replica(
     database: Database, folder: Path, name: str = "replica_1", pace: Pace = BRISK
 ) -> AsyncIterator[Replica]:
     """A replica that lives until the block ends."""
-    async with aiohttp.ClientSession() as session:
+    async with worker_session() as session:
         replica = Replica(
             replica_id=name,
             database=database,

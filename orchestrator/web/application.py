@@ -24,7 +24,7 @@ def runner_of(services: Services) -> web.AppRunner:
 
 
 def build_app(services: Services) -> web.Application:
-    """The application; serve it by `runner_of`, for a server that decompresses has done so before anybody can refuse."""
+    """The application; serve it by `runner_of`: a server that decompresses would do so before anybody can refuse."""
     app = web.Application(middlewares=[one_shape(services.clock, services.ids)], client_max_size=MAX_RESULT_BYTES)
     app[SERVICES] = services
     app[STREAMS] = streams = Streams()

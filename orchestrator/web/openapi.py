@@ -120,15 +120,23 @@ def _body(route: Route) -> Document | None:
 
 
 def _responses(route: Route) -> Document:
-    success: Document = {"description": HTTPStatus(route.status).phrase}
+    described: Document = {}
+    for status in (route.status, route.or_status):
+        if status is not None:
+            described[str(status)] = {"description": HTTPStatus(status).phrase, **_content(route)}
+    error = {"application/json": {"schema": _reference(Error)}}
+    for status in route.error_statuses:
+        described[str(status)] = {"description": HTTPStatus(status).phrase, "content": error}
+    return described
+
+
+def _content(route: Route) -> Document:
     model = _answer_model(route)
     if model is not None:
-        success["content"] = {"application/json": {"schema": _reference(model)}}
-    elif route.status != HTTPStatus.SWITCHING_PROTOCOLS:
-        success["content"] = {route.answers: {"schema": {}}}
-    error = {"application/json": {"schema": _reference(Error)}}
-    refusals = {str(status): {"description": HTTPStatus(status).phrase, "content": error} for status in route.statuses}
-    return {str(route.status): success} | refusals
+        return {"content": {"application/json": {"schema": _reference(model)}}}
+    if route.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        return {}
+    return {"content": {route.answers: {"schema": {}}}}
 
 
 def _body_model(route: Route) -> type[BaseModel] | None:

@@ -81,8 +81,9 @@ Intake = Plain | FromQuery[Any] | FromBody[Any] | FromBytes
 class Route:
     """One method of one path.
 
-    `answers` is the document of the answer, or its media type where that is not JSON; it comes with `status`, or
-    with `or_status`. `refusals` are the statuses of errors that do not follow from the rest. A route that `creates` takes the header Idempotency-Key.
+    `answers` is the document of the answer, or its media type where that is not JSON; it comes with `status`, or with
+    `or_status`. `refusals` are the statuses of errors that do not follow from the rest. A route that `creates` takes
+    the header Idempotency-Key.
     """
 
     method: Literal["GET", "POST", "DELETE"]

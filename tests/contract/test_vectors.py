@@ -207,10 +207,10 @@ FROM_ORCHESTRATORS: list[st.SearchStrategy[OrchestratorPacket]] = [
         {
             **WHOLE_KEY,
             "action": ACTION,
-            "input_data": PRESENT,
             "offer_expires_ms": MILLISECONDS,
             "lease_ms": MILLISECONDS,
         },
+        input_data=JSON,
         resource_requirements=RESOURCES,
         deadline_at=TEXT,
         limits=st.dictionaries(TEXT, JSON, max_size=3),

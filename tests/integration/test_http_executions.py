@@ -127,11 +127,7 @@ async def test_the_queue_is_the_clients_own(api: Api) -> None:
         ("cancel", None, CancelRequested()),
         ("pause", b"{}", PauseRequested()),
         ("resume", b"null", ResumeRequested()),
-        (
-            "signals/approved",
-            b'{"by": "Ada", "is_final": true}',
-            SignalReceived("approved", {"by": "Ada", "is_final": True}),
-        ),
+        ("signals/approved", b'{"by_whom": "Ada"}', SignalReceived("approved", {"by_whom": "Ada"})),
         ("signals/approved", b"false", SignalReceived("approved", False)),
         ("signals/approved", None, SignalReceived("approved", None)),
     ],

@@ -55,7 +55,7 @@ async def test_every_fault_is_told_with_its_line_and_column(api: Api) -> None:
 
     first, second = answer.document["error"]["details"]
     assert (answer.status, answer.code) == (422, "invalid_template")
-    assert (first["path"], first["line"], first["column"]) == ("stages.up.neds", 3, 22)
+    assert (first["path"], first["line"], first["column"]) == ("stages.up.neds", 3, 23)
     assert (second["path"], second["line"], second["column"]) == ("stages.on", 4, 7)
 
 

@@ -1,162 +1,431 @@
-"""Workers register, beat, are listed, drained and linked."""
+"""Workers that are reached by plain HTTP: the original wire format works as it stands, and bad answers harm nobody."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from orchestrator.core.events import CancelRequested
+from orchestrator.core.execution import ExecutionStatus
 from orchestrator.core.requests import RegistrationRefused
-from protocol.packets import AttemptKey, Directive, Heartbeat, Registration
-from tests.integration.http_api import CLIENT_KEY, WORKER, Api, Parts
+from orchestrator.dispatch import http_link
+from orchestrator.dispatch.replica import Replica
+from orchestrator.store.database import Database
+from protocol.packets import Failure, Metrics, Registration, Result
+from tests.replicas import BRISK, CLIENT, SINGLE, a_replica, a_request, final, kinds, published
 
-REGISTRATION = {"workerId": "worker-1", "capabilities": ["echo"], "maxConcurrentExecutions": 2}
-SHOWN = {
-    "workerId": "worker-1",
-    "url": None,
-    "capabilities": ["echo"],
-    "status": "ready",
-    "slots": {"total": 2, "free": 2},
-}
+PACE = replace(BRISK, call_timeout=0.3)
+ONCE = "template: once\nstages: {only: {action: work, retry: {max: 1}, with: {value: '${input.value}'}}}\n"
+FAN = "template: fan\nstages: {a: {action: work}, b: {action: work}, c: {needs: [a, b], action: work}}\n"
 
-
-async def register(api: Api) -> None:
-    answer = await api.post("/api/workers", REGISTRATION, by=WORKER)
-    assert answer.status == 201
+Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
 
-async def test_a_registration_is_answered_with_what_the_worker_needs(api: Api) -> None:
-    answer = await api.post("/api/workers", REGISTRATION, by=WORKER)
+class SeedWorker:
+    """A worker that knows the original calls and nothing else; a test replaces what it answers."""
 
-    assert (answer.status, answer.headers["Location"]) == (201, "/api/workers/worker-1")
-    assert answer.document == {
-        "workerId": "worker-1",
-        "instanceId": "inst_1",
-        "protocol": 1,
-        "heartbeatIntervalMs": 5_000,
-        "websocketUrl": "ws://127.0.0.1/api/workers/worker-1/link",
-    }
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.headers: list[dict[str, str]] = []
+        self.at_once: dict[str, int] = {}
+        self.most_at_once = 0
+        self.handshake: Answer = self.accept
+        self.process: Answer = self.complete
+        self.processing = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_post("/api/handshake", self._handshake)
+        app.router.add_post("/api/process", self._process)
+        app.router.add_get("/api/progress/{execution_id}", self._progress)
+        return app
+
+    async def _handshake(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.calls.append(("handshake", body))
+        self.headers.append(dict(request.headers))
+        return await self.handshake(request, body)
+
+    async def _process(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.calls.append(("process", body))
+        execution_id = body["executionId"]
+        self.at_once[execution_id] = self.at_once.get(execution_id, 0) + 1
+        self.most_at_once = max(self.most_at_once, self.at_once[execution_id])
+        self.processing.set()
+        try:
+            return await self.process(request, body)
+        finally:
+            self.at_once[execution_id] -= 1
+
+    async def _progress(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"executionId": request.match_info["execution_id"], "progress": 30, "stage": "x"})
+
+    async def accept(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        answer = {
+            "executionId": body["executionId"],
+            "workerId": "seed",
+            "accepted": True,
+            "estimatedCompletionMs": 20_000,
+            "resourceRequirements": {"cpu": 0.5, "memory": 256, "apiCalls": 2},
+        }
+        return web.json_response(answer)
+
+    async def complete(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        metrics = {"tokensUsed": 1500, "processingTimeMs": 15_000, "costUsd": 0.003}
+        answer = {"executionId": body["executionId"], "status": "completed", "result": {"done": True}}
+        return web.json_response({**answer, "metrics": metrics})
+
+    async def wait(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        await self.go_on.wait()
+        return await self.complete(request, body)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"workerId": "worker-1", "capabilities": ["echo"], "maxConcurrentExecutions": 2, "mood": {"is": "good"}},
-        {"worker_id": "worker-1", "capabilities": ["echo"], "max_concurrent_executions": 2},
-    ],
-)
-async def test_a_workers_fields_are_taken_in_either_case_and_its_own_ignored(
-    api: Api, parts: Parts, body: dict[str, Any]
-) -> None:
-    await api.post("/api/workers", body, by=WORKER)
-
-    assert parts.workers.registrations == [
-        Registration(worker_id="worker-1", capabilities=("echo",), max_concurrent_executions=2)
-    ]
+@asynccontextmanager
+async def at_work(
+    database: Database, folder: Path, worker: SeedWorker, slots: int = 4
+) -> AsyncIterator[tuple[Replica, str]]:
+    """A replica with this worker registered by URL."""
+    async with TestServer(worker.application()) as server, a_replica(database, folder, pace=PACE) as replica:
+        url = str(server.make_url("/"))
+        await register(replica, url, slots)
+        yield replica, url
+        worker.go_on.set()
 
 
-@pytest.mark.parametrize(
-    ("fields", "path"),
-    [
-        ({"capabilities": []}, "capabilities"),
-        ({"capabilities": ["Not An Action"]}, "capabilities[0]"),
-        ({"maxConcurrentExecutions": 0}, "maxConcurrentExecutions"),
-        ({"running": [{"executionId": "exec_1"}]}, "running[0].stageId"),
-        ({"labels": {"a": 1}}, "labels.a"),
-    ],
-    ids=str,
-)
-async def test_a_registration_that_is_not_right_is_refused_at_its_path(
-    api: Api, fields: dict[str, Any], path: str
-) -> None:
-    answer = await api.post("/api/workers", REGISTRATION | fields, by=WORKER)
-
-    assert (answer.status, answer.paths[0]) == (422, path)
-
-
-async def test_a_registration_that_cannot_stand_is_refused_at_its_path(api: Api, parts: Parts) -> None:
-    parts.workers.fault = RegistrationRefused("url", "nothing answers at http://127.0.0.1:9")
-    answer = await api.post("/api/workers", REGISTRATION, by=WORKER)
-
-    assert (answer.status, answer.document["error"]["details"]) == (
-        422,
-        [{"path": "url", "message": "nothing answers at http://127.0.0.1:9"}],
+async def register(replica: Replica, url: str, slots: int = 4) -> None:
+    registration = Registration(
+        worker_id="seed", url=url, capabilities=("work",), max_concurrent_executions=slots, instance_id="life_1"
     )
+    await replica.home.register(registration)
 
 
-@pytest.mark.parametrize("named", [{}, {"workerId": "worker-1"}, {"worker_id": "worker-1"}])
-async def test_a_handshake_is_a_registration_by_the_header(api: Api, parts: Parts, named: dict[str, str]) -> None:
-    answer = await api.post("/api/handshake", {**named, "protocol": 1, "capabilities": ["echo"]}, by=WORKER)
-
-    assert (answer.status, answer.document["workerId"]) == (201, "worker-1")
-    assert parts.workers.registrations == [Registration(worker_id="worker-1", capabilities=("echo",))]
+async def run(replica: Replica, database: Database, source: str = SINGLE) -> str:
+    return (await replica.commands.execute(a_request(await published(database, source)))).execution_id
 
 
-async def test_a_heartbeat_is_answered_with_directives(api: Api, parts: Parts) -> None:
-    await register(api)
-    parts.workers.directives = [Directive(directive="stop", execution_id="exec_1", stage_id="exec_1.a", fence=7)]
-    key = {"executionId": "exec_1", "stageId": "exec_1.a", "attempt": 1, "fence": 7}
-    answer = await api.post("/api/workers/worker-1/heartbeat", {"load": 0.5, "running": [key]}, by=WORKER)
+async def test_the_original_wire_format_works_as_it_stands(database: Database, tmp_path: Path) -> None:
+    worker = SeedWorker()
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database))
+        packets = await replica.executions.packets(CLIENT, execution.execution_id)
 
-    assert answer.document == {
-        "directives": [{"directive": "stop", "executionId": "exec_1", "stageId": "exec_1.a", "fence": 7}]
-    }
-    held = AttemptKey(execution_id="exec_1", stage_id="exec_1.a", attempt=1, fence=7)
-    assert parts.workers.heartbeats == [("worker-1", Heartbeat(load=0.5, running=(held,)))]
-
-
-async def test_a_worker_that_is_not_known_any_more_is_sent_to_register(api: Api) -> None:
-    answer = await api.post("/api/workers/worker-1/heartbeat", by=WORKER)
-
-    assert (answer.status, answer.code) == (404, "unknown_worker")
-
-
-async def test_workers_are_listed_and_read(api: Api) -> None:
-    await register(api)
-
-    assert (await api.get("/api/workers")).document == {"workers": [SHOWN]}
-    assert (await api.get("/api/workers/worker-1")).document == SHOWN
-    assert (await api.get("/api/workers/worker-2")).code == "unknown_worker"
-
-
-async def test_a_worker_is_drained(api: Api, parts: Parts) -> None:
-    await register(api)
-    answer = await api.call("DELETE", "/api/workers/worker-1", by=WORKER)
-
-    assert (answer.status, answer.document) == (202, {"workerId": "worker-1", "status": "draining"})
-    assert parts.workers.drained == ["worker-1"]
+    (_, offered), (_, processed) = worker.calls[:2]
+    stage = execution.stages["only"]
+    assert (execution.status, execution.result) == (ExecutionStatus.COMPLETED, {"only": {"done": True}})
+    assert (offered["action"], offered["inputData"], offered["resourceRequirements"]) == (
+        "work",
+        {"value": 1},
+        {"timeoutMs": 600_000},
+    )
+    assert (processed["executionId"], processed["stageId"], processed["attempt"]) == (
+        execution.execution_id,
+        f"{execution.execution_id}.only",
+        1,
+    )
+    assert worker.headers[0]["Authorization"] == "Bearer secret"
+    assert worker.headers[0]["X-Worker-ID"]
+    assert stage.metrics == {"tokensUsed": 1500, "processingTimeMs": 15_000.0, "costUsd": 0.003}
+    assert (str(execution.usage.cost_usd), execution.usage.tokens, stage.estimate_ms) == ("0.003000000", 1500, 20_000)
+    assert kinds(packets) == ["offer", "accept", "process", "result", "ack"]
 
 
-async def test_a_worker_that_is_not_there_is_not_drained(api: Api) -> None:
-    assert (await api.call("DELETE", "/api/workers/worker-1", by=WORKER)).status == 404
+async def test_a_worker_that_knows_no_stages_gets_one_of_an_execution_at_a_time(
+    database: Database, tmp_path: Path
+) -> None:
+    worker = SeedWorker()
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database, FAN))
+
+    assert execution.status is ExecutionStatus.COMPLETED
+    assert worker.most_at_once == 1
 
 
-@pytest.mark.parametrize("origin", [None, "same"])
-async def test_a_registered_worker_dials_in(api: Api, origin: str | None) -> None:
-    await register(api)
-    headers = {**WORKER, **({"Origin": api.url} if origin else {})}
-    async with api.session.ws_connect(f"{api.url}/api/workers/worker-1/link", headers=headers) as socket:
-        assert await socket.receive_str() == "worker-1"
-        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+async def test_a_worker_that_echoes_stage_ids_gets_stages_side_by_side(database: Database, tmp_path: Path) -> None:
+    worker = SeedWorker()
+    both = asyncio.Event()
+
+    async def echo(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        answer = {"executionId": body["executionId"], "stageId": body["stageId"], "accepted": True}
+        return web.json_response(answer)
+
+    async def meet(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if sum(call == "process" for call, _ in worker.calls) == 2:
+            both.set()
+        await both.wait()
+        return await worker.complete(request, body)
+
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        await final(replica, await run(replica, database))
+        worker.calls.clear()
+        worker.handshake, worker.process = echo, worker.complete
+        await final(replica, await run(replica, database))
+        worker.calls.clear()
+        worker.process = meet
+        execution = await final(replica, await run(replica, database, FAN))
+
+    assert execution.status is ExecutionStatus.COMPLETED
+    assert worker.most_at_once == 2
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://"])
-async def test_a_page_of_another_origin_does_not_dial_in(api: Api, origin: str) -> None:
-    await register(api)
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        await api.session.ws_connect(f"{api.url}/api/workers/worker-1/link", headers={**WORKER, "Origin": origin})
+async def test_a_worker_may_answer_202_and_report_later(database: Database, tmp_path: Path) -> None:
+    worker = SeedWorker()
 
-    assert caught.value.status == 403
+    async def later(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        return web.Response(status=202)
+
+    worker.process = later
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution_id = await run(replica, database)
+        await worker.processing.wait()
+        _, processed = next(call for call in worker.calls if call[0] == "process")
+        key = {"execution_id": execution_id, "stage_id": processed["stageId"]}
+        result = Result(**key, fence=processed["fence"], status="completed", result={"n": 1}, metrics=Metrics())
+        answers = [await replica.reports.result("seed", result) for _ in range(2)]
+        forged = await replica.reports.result("seed", result.model_copy(update={"fence": result.fence + 1}))
+        execution = await final(replica, execution_id)
+
+    assert (answers, forged) == ([True, True], False)
+    assert execution.result == {"only": {"n": 1}}
 
 
-@pytest.mark.parametrize(("headers", "status"), [(WORKER, 404), (CLIENT_KEY, 403), ({}, 401)])
-async def test_a_link_is_for_registered_workers(api: Api, headers: dict[str, str], status: int) -> None:
-    with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        await api.session.ws_connect(f"{api.url}/api/workers/worker-1/link", headers=headers)
+async def test_a_long_call_to_a_worker_that_answers_nothing_else_is_not_taken_for_death(
+    database: Database, tmp_path: Path
+) -> None:
+    worker = SeedWorker()
+    worker.process = worker.wait
+    async with at_work(database, tmp_path, worker, slots=1) as (replica, _):
+        execution_id = await run(replica, database)
+        await worker.processing.wait()
+        watcher = replica.hub.watch(execution_id)
+        renewed = 0
+        seed = replica.fleet.get("seed")
+        assert seed is not None
+        [held] = seed.assignments.values()
+        lease = held.lease_until
+        async with asyncio.timeout(10):
+            while renewed < 3:
+                await watcher.next(0.05)
+                renewed += held.lease_until != lease
+                lease = held.lease_until
+        worker.go_on.set()
+        execution = await final(replica, execution_id)
 
-    assert caught.value.status == status
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
 
 
-async def test_a_link_that_is_no_websocket_is_refused(api: Api) -> None:
-    await register(api)
+async def nonsense(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.Response(text="ok then")
 
-    assert (await api.get("/api/workers/worker-1/link", by=WORKER)).status == 400
+
+async def html(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.Response(text="<html><body>It works!</body></html>", content_type="text/html")
+
+
+async def broken(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.Response(status=500, text="Internal Server Error")
+
+
+async def another_execution(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.json_response({"executionId": "exec_other", "status": "completed", "result": {}, "accepted": True})
+
+
+async def not_an_object(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.json_response([1, 2, 3])
+
+
+async def not_a_number(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.Response(text='{"executionId": "x", "status": "completed", "result": NaN, "accepted": true}')
+
+
+async def silence(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def huge(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    chunk = b"x" * 65_536
+    while request.transport is not None and not request.transport.is_closing():
+        await response.write(chunk)
+    return response
+
+
+BAD = [
+    (nonsense, "malformed_answer"),
+    (html, "malformed_answer"),
+    (broken, "worker_error"),
+    (another_execution, "malformed_answer"),
+    (not_an_object, "malformed_answer"),
+    (not_a_number, "malformed_answer"),
+    (silence, "worker_lost"),
+    (huge, "result_too_large"),
+]
+
+
+@pytest.mark.parametrize(("answer", "code"), BAD, ids=[answer.__name__ for answer, _ in BAD])
+async def test_a_bad_answer_to_process_fails_the_attempt_with_a_code_and_a_sentence(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer, code: str
+) -> None:
+    monkeypatch.setattr(http_link, "MAX_RESULT_BYTES", 1_000_000)
+    worker = SeedWorker()
+    worker.process = answer
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database, ONCE))
+
+    assert execution.status is ExecutionStatus.FAILED
+    assert execution.error is not None
+    assert execution.error.code == code
+    assert execution.error.message.startswith("stage only: worker seed ")
+
+
+@pytest.mark.parametrize(("answer", "_code"), BAD[:-1], ids=[answer.__name__ for answer, _ in BAD[:-1]])
+async def test_a_bad_answer_to_an_offer_is_unknown_and_the_stage_waits_for_a_better_one(
+    database: Database, tmp_path: Path, answer: Answer, _code: str
+) -> None:
+    worker = SeedWorker()
+    asked = asyncio.Event()
+
+    async def bad_then_good(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if asked.is_set():
+            return await worker.accept(request, body)
+        asked.set()
+        return await answer(request, body)
+
+    worker.handshake = bad_then_good
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database))
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
+    assert execution.stages["only"].offer_round >= 2
+
+
+async def test_an_answer_after_its_time_is_not_waited_for(database: Database, tmp_path: Path) -> None:
+    worker = SeedWorker()
+    first = asyncio.Event()
+
+    async def late_once(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if not first.is_set():
+            first.set()
+            await worker.go_on.wait()
+        return await worker.accept(request, body)
+
+    worker.handshake = late_once
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database))
+
+    assert execution.status is ExecutionStatus.COMPLETED
+    assert execution.stages["only"].offer_round == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, {"accepted": False, "reason": "no GPU", "code": "unsupported"}, "unsupported"),
+        (400, {"accepted": False, "reason": "no topic"}, "policy"),
+        (429, None, "busy"),
+        (503, None, "busy"),
+        (404, None, "unsupported"),
+    ],
+)
+async def test_each_way_to_refuse_is_understood_and_shown(
+    database: Database, tmp_path: Path, status: int, body: dict[str, Any] | None, code: str
+) -> None:
+    worker = SeedWorker()
+    refused = asyncio.Event()
+
+    async def refuse(request: web.Request, offer: dict[str, Any]) -> web.StreamResponse:
+        refused.set()
+        if body is None:
+            return web.Response(status=status)
+        return web.json_response({"executionId": offer["executionId"], **body}, status=status)
+
+    worker.handshake = refuse
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution_id = await run(replica, database)
+        async with asyncio.timeout(10):
+            while True:
+                explained = await replica.outlook.explain(CLIENT, execution_id)
+                [considered] = explained["stages"][0]["workers"]
+                if considered["lastRefusal"] is not None:
+                    break
+        packets = await replica.executions.packets(CLIENT, execution_id)
+
+    assert considered["lastRefusal"]["code"] == code
+    assert kinds(packets)[:2] in ([], ["offer"], ["offer", "reject"])
+
+
+async def test_a_cancel_ends_the_call_to_a_worker_that_knows_no_cancel(database: Database, tmp_path: Path) -> None:
+    worker = SeedWorker()
+    worker.process = worker.wait
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution_id = await run(replica, database)
+        await worker.processing.wait()
+        await replica.commands.command(CLIENT, execution_id, CancelRequested())
+        execution = await final(replica, execution_id)
+
+    assert execution.status is ExecutionStatus.CANCELLED
+
+
+async def test_a_failure_that_the_worker_reports_keeps_its_words(database: Database, tmp_path: Path) -> None:
+    worker = SeedWorker()
+
+    async def fail(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        error = {"code": "no_model", "message": "the model is gone", "retryable": False}
+        return web.json_response({"executionId": body["executionId"], "status": "failed", "error": error})
+
+    worker.process = fail
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database))
+
+    assert execution.error == Failure(code="no_model", message="stage only: the model is gone")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("ftp://example.org/x", "is not an http or https URL"),
+        ("worker", "is not an http or https URL"),
+        ("http://user:secret@127.0.0.1/", "credentials"),
+        ("http://127.0.0.1:1/", "nothing answers at"),
+        ("http://169.254.169.254/", "nothing answers at"),
+    ],
+)
+async def test_a_url_that_cannot_be_a_workers_is_refused_at_registration(
+    database: Database, tmp_path: Path, url: str, message: str
+) -> None:
+    async with a_replica(database, tmp_path, pace=PACE) as replica:
+        with pytest.raises(RegistrationRefused, match=message) as refused:
+            await register(replica, url)
+        known = await replica.registry.list()
+
+    assert refused.value.path == "url"
+    assert known == []
+
+
+async def test_a_successor_asks_again_for_what_was_at_a_worker_that_cannot_be_asked(
+    database: Database, tmp_path: Path
+) -> None:
+    worker = SeedWorker()
+    worker.process = worker.wait
+    async with TestServer(worker.application()) as server:
+        async with a_replica(database, tmp_path, pace=PACE) as first:
+            await register(first, str(server.make_url("/")))
+            execution_id = await run(first, database)
+            await worker.processing.wait()
+        worker.process = worker.complete
+        async with a_replica(database, tmp_path, pace=PACE) as second:
+            execution = await final(second, execution_id)
+        worker.go_on.set()
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
+    assert sum(call == "process" for call, _ in worker.calls) == 2

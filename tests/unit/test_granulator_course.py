@@ -11,7 +11,8 @@ from tests.unit.granulator_texts import BREAD, TIDES
 from workers.granulator.course.arrangement import MOST_MODULE_LESSONS, EmptyOutline
 from workers.granulator.course.skeleton import NOTICE, UnusableTopic, skeleton
 from workers.granulator.course.structure import Course, Node, granulate
-from workers.granulator.course.titles import NEAR_DUPLICATE, TitleRegister, jaccard, title_words
+from workers.granulator.course.title_index import NEAR_DUPLICATE, jaccard, title_words
+from workers.granulator.course.titles import TitleRegister
 from workers.granulator.language.english import CLOSED_CLASSES, Tag
 from workers.granulator.language.words import words_of
 from workers.granulator.pacing import reading_minutes, study_minutes
@@ -166,6 +167,13 @@ def test_the_text_before_the_first_heading_is_the_overview(tides: Course) -> Non
     assert (overview.type, overview.source.sentences, overview.children) == ("overview", (1, 4), ())
 
 
+def test_an_opening_of_several_passages_is_one_overview() -> None:
+    paragraph = " ".join(["The sea rises and falls twice a day on most coasts."] * 10)
+    course = granulate(outline(f"{paragraph}\n\n{paragraph}\n\n## Tides\n\n{paragraph}"))
+
+    assert next((node.type, node.source.sentences) for node in walk(course) if node.source) == ("overview", (1, 20))
+
+
 def test_an_introduction_opens_the_course_and_is_no_module() -> None:
     course = granulate(outline(BREAD))
 
@@ -220,12 +228,30 @@ def test_a_long_text_becomes_longer_lessons_and_not_ever_more_of_them() -> None:
     assert len(lessons) < 200
 
 
+FRAGMENTS = st.sampled_from(
+    [
+        *TIDES.split("\n"),
+        *BREAD.split("\n"),
+        *CHINESE.split("\n"),
+        "# Part",
+        "## “",
+        "- item",
+        "When it rains,",
+        "'",
+        "…",
+    ]
+)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.text(max_size=400), st.sampled_from(["", "# Title\n\n", "HEAD\n\n", "1. One\n\n"]))
-def test_any_text_makes_a_course_of_all_its_sentences_or_is_refused(text: str, opening: str) -> None:
+@given(st.lists(FRAGMENTS | st.text(max_size=40), max_size=40), st.sampled_from(["\n", "\n\n"]))
+def test_any_text_makes_a_course_of_all_its_sentences_or_is_refused(fragments: list[str], joint: str) -> None:
     with suppress(UnreadableText):
-        source = outline(opening + text)
-        assert taught_sentences(granulate(source)) == list(range(1, source.sentences + 1))
+        source = outline(joint.join(fragments))
+        course = granulate(source)
+        titles = [node.title.casefold() for node in walk(course)]
+        assert taught_sentences(course) == list(range(1, source.sentences + 1))
+        assert sorted(titles) == sorted(set(titles))
 
 
 def test_an_outline_without_a_passage_makes_no_course() -> None:
@@ -287,6 +313,13 @@ def test_a_register_gives_each_title_once_and_numbers_what_it_cannot_tell_apart(
     titles = [register.claim(["Spring tides", "Neap tides"]) for _ in range(4)]
 
     assert titles == ["Spring tides", "Neap tides", "Neap tides (2)", "Neap tides (3)"]
+
+
+def test_even_a_title_too_long_for_a_number_to_tell_apart_is_given_once() -> None:
+    register = TitleRegister()
+    long = "How the long wave of the tide runs up a narrow estuary against the stream of its river"
+
+    assert [register.claim([long]) for _ in range(3)] == [long, f"{long} (2)", f"{long} (3)"]
 
 
 def test_time_is_reading_at_a_measured_pace_and_an_exercise_for_each_objective() -> None:

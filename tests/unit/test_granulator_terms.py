@@ -3,6 +3,8 @@
 from tests.unit.granulator_texts import BREAD, TIDES
 from workers.granulator.language.english import fold, plural
 from workers.granulator.language.tagging import noun_phrases, tagged
+from workers.granulator.source.analysis import analyse
+from workers.granulator.source.document import read_document
 from workers.granulator.source.terms import Term, index_terms
 
 
@@ -28,6 +30,12 @@ def test_a_term_is_found_under_one_name_in_every_number_and_case() -> None:
     term = index_terms(text).terms[0]
 
     assert term == Term(term="neap tide", weight=1.0, count=4, sections=(1,), first_sentence=1)
+
+
+def test_names_are_words_that_keep_their_capital_or_open_a_sentence_as_a_bare_subject() -> None:
+    text = "Venice became rich. Merchants traded with London. Gravity is weak, and gravity acts on Earth. The Sun rose."
+
+    assert analyse(read_document(text)).names == {"Venice", "London", "Earth", "Sun"}
 
 
 def test_the_terms_of_the_example_are_those_of_its_subject() -> None:

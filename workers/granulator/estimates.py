@@ -11,7 +11,7 @@ ActionName = Literal["outline", "granulate", "index_terms", "validate"]
 
 WORDS_PER_SECOND: dict[ActionName, int] = {
     "outline": 25_000,
-    "granulate": 30_000,
+    "granulate": 45_000,
     "index_terms": 65_000,
     "validate": 150_000,
 }

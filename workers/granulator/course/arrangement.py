@@ -25,7 +25,7 @@ MOST_MODULE_LESSONS = 8
 LEAST_SPLIT_LESSONS = 2
 # A section this many times as large as its neighbour keeps its heading alone when the two are joined.
 DOMINATES = 2
-LONGEST_JOINED_HEADING_WORDS = 5
+LONGEST_JOINED_HEADING_WORDS = 6
 
 
 class EmptyOutline(ValueError):
@@ -179,44 +179,46 @@ def _least_words(modules: Sequence[ModuleDraft]) -> float:
 
 
 def _without_small(modules: Sequence[ModuleDraft], least: float) -> list[ModuleDraft]:
-    """Each small module joined to the neighbour whose words are more like its own, smallest first."""
-    modules = list(modules)
-    while len(modules) > 1:
-        index = min(range(len(modules)), key=lambda place: modules[place].words)
-        if modules[index].words >= least:
-            break
-        left = _nearer_neighbour(modules, index)
-        modules[left : left + 2] = [_join_modules(modules[left], modules[left + 1])]
-    return modules
+    """Each module under the least joined to the neighbour whose words are more like its own, from first to last."""
+    runs: list[list[ModuleDraft]] = []
+    waiting: list[ModuleDraft] = []
+    for index, module in enumerate(modules):
+        run, waiting = [*waiting, module], []
+        following = modules[index + 1] if index + 1 < len(modules) else None
+        if sum(part.words for part in run) >= least:
+            runs.append(run)
+        elif runs and (following is None or _is_nearer_to_first(runs[-1][-1], module, following)):
+            runs[-1] += run
+        elif following is not None:
+            waiting = run
+        else:
+            runs.append(run)
+    return [run[0] if len(run) == 1 else _join_modules(run) for run in runs]
 
 
-def _nearer_neighbour(modules: Sequence[ModuleDraft], index: int) -> int:
-    """The place of the left one of the two modules to be joined."""
-    if index == 0:
-        return 0
-    if index == len(modules) - 1:
-        return index - 1
-    likeness = cosines([module.content for module in modules[index - 1 : index + 2]])
-    return index - 1 if likeness[1, 0] >= likeness[1, 2] else index
+def _is_nearer_to_first(first: ModuleDraft, module: ModuleDraft, second: ModuleDraft) -> bool:
+    likeness = cosines([first.lessons[-1].content, module.lessons[0].content, second.lessons[0].content])
+    return bool(likeness[1, 0] >= likeness[1, 2])
 
 
-def _join_modules(first: ModuleDraft, second: ModuleDraft) -> ModuleDraft:
+def _join_modules(run: Sequence[ModuleDraft]) -> ModuleDraft:
     lessons = tuple(
-        replace(lesson, heading=lesson.heading or module.heading)
-        for module in (first, second)
-        for lesson in module.lessons
+        replace(lesson, heading=lesson.heading or module.heading) for module in run for lesson in module.lessons
     )
-    return ModuleDraft(_joined_heading(first, second), lessons)
+    heading, words = run[0].heading, run[0].words
+    for module in run[1:]:
+        heading = _joined_heading((heading, words), (module.heading, module.words))
+        words += module.words
+    return ModuleDraft(heading, lessons)
 
 
-def _joined_heading(first: ModuleDraft, second: ModuleDraft) -> str | None:
-    smaller, larger = sorted((first, second), key=lambda module: module.words)
-    if not smaller.heading or not larger.heading or larger.words >= DOMINATES * smaller.words:
-        return larger.heading or smaller.heading
-    both = f"{first.heading} {second.heading}"
-    if " and " in both or len(both.split()) > LONGEST_JOINED_HEADING_WORDS:
-        return larger.heading
-    return f"{first.heading} and {second.heading}"
+def _joined_heading(first: tuple[str | None, int], second: tuple[str | None, int]) -> str | None:
+    """Of two headings with the words under them: the larger one's, or both where they are short and of one weight."""
+    (smaller, fewer), (larger, more) = sorted((first, second), key=lambda part: part[1])
+    if not smaller or not larger or more >= DOMINATES * fewer:
+        return larger or smaller
+    both = f"{first[0]} and {second[0]}"
+    return both if both.count(" and ") == 1 and len(both.split()) <= LONGEST_JOINED_HEADING_WORDS else larger
 
 
 def _split(module: ModuleDraft) -> list[ModuleDraft]:

@@ -1,6 +1,6 @@
 """Which title each part of a course gets: headings are given out first, so that no made title takes one of them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from workers.granulator.course.arrangement import Arrangement, LessonDraft, ModuleDraft
@@ -41,25 +41,25 @@ def entitle(course: str, arrangement: Arrangement, names: Collection[str] | None
     )
 
 
-def _module_titles(module: ModuleDraft, names: Collection[str] | None) -> list[str]:
+def _module_titles(module: ModuleDraft, names: Collection[str] | None) -> Iterator[str]:
     """The heading, else the terms of all lessons together: what one sentence says is too narrow for a module."""
-    points = [point for lesson in module.lessons for point in lesson.points]
-    terms = {term: weight for lesson in module.lessons for term, weight in lesson.terms.items()}
-    made = [*([] if names is None else titles_from_terms(terms, points, names)), *_plain(module.lessons)]
-    if module.heading is None:
-        return made
-    headed = [f"{module.heading}: {title}" for title in made]
-    return headed if module.part else [module.heading, *headed]
+    if module.heading and not module.part:
+        yield module.heading
+    prefix = f"{module.heading}: " if module.heading else ""
+    if names is not None:
+        points = [point for lesson in module.lessons for point in lesson.points]
+        terms = {term: weight for lesson in module.lessons for term, weight in lesson.terms.items()}
+        yield from (prefix + title for title in titles_from_terms(terms, points, names))
+    yield from (prefix + sentence_case(term) for lesson in module.lessons for term in lesson.terms)
+    yield prefix + FURTHER
 
 
-def _lesson_titles(lesson: LessonDraft, module: str, place: int, names: Collection[str] | None) -> list[str]:
-    made = [] if names is None else made_titles(lesson.terms, lesson.points, names)
-    plain = [*_plain([lesson]), f"{module}, part {place + 1}"]
+def _lesson_titles(lesson: LessonDraft, module: str, place: int, names: Collection[str] | None) -> Iterator[str]:
     if lesson.heading:
-        return [lesson.heading, *made, *(f"{lesson.heading}: {title}" for title in made), *plain]
-    return [*made, *plain]
-
-
-def _plain(lessons: Sequence[LessonDraft]) -> list[str]:
-    """Bare terms, for text that speaks of none in a form that can stand as a title."""
-    return [sentence_case(term) for lesson in lessons for term in lesson.terms] or [FURTHER]
+        yield lesson.heading
+    made = [] if names is None else made_titles(lesson.terms, lesson.points, names)
+    yield from made
+    if lesson.heading:
+        yield from (f"{lesson.heading}: {title}" for title in made)
+    yield from (sentence_case(term) for term in lesson.terms)
+    yield f"{module}, part {place + 1}"

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from workers.granulator.course.structure import Course, Node
-from workers.granulator.course.titles import sentence_case, title_words
+from workers.granulator.course.title_index import title_words
+from workers.granulator.course.titles import sentence_case
 from workers.granulator.language.words import words_of
 from workers.granulator.pacing import study_minutes
 

@@ -200,7 +200,7 @@ def _usage(terms: Sequence[str]) -> Iterator[str]:
     """Longer terms first: they are the ones that a learner does not bring along."""
     chosen = sorted(terms, key=lambda term: " " not in term)[:USED_TERMS]
     if chosen:
-        yield f"Use the terms {quoted(chosen)} correctly."
+        yield f"Use the {'terms' if len(chosen) > 1 else 'term'} {quoted(chosen)} correctly."
 
 
 def _counted(number: int, noun: str) -> str:

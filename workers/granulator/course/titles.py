@@ -3,20 +3,18 @@
 A title is a heading or a list of noun phrases as the source writes them, so it never ends on a preposition.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, count
 from math import sqrt
 
 from workers.granulator.course.objectives import tells_event
+from workers.granulator.course.title_index import TitleIndex, title_words
 from workers.granulator.language.clauses import without_article
-from workers.granulator.language.english import STOP_WORDS, fold, plural
+from workers.granulator.language.english import plural
 from workers.granulator.language.kinds import kinds_of_one_thing
 from workers.granulator.language.phrases import natural_phrase
 from workers.granulator.language.readings import Nature, Reading, ReadSentence
-from workers.granulator.language.tokens import tokenize
 
-# Titles that share so many of their words read as the same title.
-NEAR_DUPLICATE = 0.75
 # A term that a passage defines is what the passage is about, whatever its frequency.
 DEFINED_WEIGHT = 0.9
 # A clause says more than a term and a longer term more than a bare word; a pair of terms names more but says less.
@@ -35,39 +33,30 @@ PAIRED_PHRASES = 4
 LONGEST_MADE_TITLE_WORDS = 13
 
 
-def title_words(title: str) -> frozenset[str]:
-    """What two titles are compared by: folded words without function words, or all words where none is left."""
-    words = [fold(token.lower) for token in tokenize(title) if token.text[0].isalnum()]
-    matter = frozenset(word for word in words if word not in STOP_WORDS)
-    return matter or frozenset(words)
-
-
-def jaccard(words: frozenset[str], others: frozenset[str]) -> float:
-    """The share of the words of two sets that both have, 0..1; two empty sets are alike."""
-    return len(words & others) / len(words | others) if words or others else 1.0
-
-
 class TitleRegister:
     """The titles given out so far in one course; refuses one that is nearly like another while there is a choice."""
 
     def __init__(self) -> None:
-        self._taken: dict[str, frozenset[str]] = {}
+        self._index = TitleIndex()
+        self._taken: set[str] = set()
 
-    def claim(self, candidates: Sequence[str]) -> str:
-        """The first candidate unlike every title so far; where there is none, the last one, numbered."""
+    def claim(self, candidates: Iterable[str]) -> str:
+        """The first candidate unlike every title so far; where there is none, the last one, numbered.
+
+        Takes no more candidates than it needs, and at least one.
+        """
+        last = ""
         for candidate in candidates:
-            if self._is_free(candidate):
+            if self._index.like(title_words(candidate)) is None:
                 return self._take(candidate)
+            last = candidate
         # A number changes few of a long title's words, so here it is enough that no title is the same.
-        numbered = (f"{candidates[-1]} ({number})" for number in count(2))
+        numbered = (f"{last} ({number})" for number in count(2))
         return self._take(next(title for title in numbered if title.casefold() not in self._taken))
 
-    def _is_free(self, title: str) -> bool:
-        words = title_words(title)
-        return all(jaccard(words, taken) < NEAR_DUPLICATE for taken in self._taken.values())
-
     def _take(self, title: str) -> str:
-        self._taken[title.casefold()] = title_words(title)
+        self._index.add(title_words(title), title)
+        self._taken.add(title.casefold())
         return title
 
 

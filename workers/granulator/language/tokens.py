@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from workers.granulator.language.english import word_set
 
 LONGEST_SENTENCE_CHARACTERS = 1_000
+LONGEST_ABBREVIATION = 12
 
 _TOKEN = re.compile(r"[^\W\d_]\w*(?:['’‐-]\w+)*['’]?|\d+(?:[.,:/]\d+)*\w*|[^\w\s]")
 # Chinese and Japanese set no spaces; a character there takes a reader about as long as a word does elsewhere.
@@ -22,9 +23,11 @@ _ABBREVIATIONS = word_set(
 _ENDS_BEFORE_CAPITAL = word_set("etc al jr sr inc ltd co a.m p.m b.c a.d u.s u.k")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word, number or mark as it stands in the text, with its lower-case form and its offset."""
+class Token(NamedTuple):
+    """A word, number or mark as it stands in the text, with its lower-case form and its offset.
+
+    A tuple, because a long text has hundreds of thousands of them.
+    """
 
     text: str
     lower: str
@@ -41,12 +44,8 @@ class Token:
 
 def tokenize(text: str) -> list[Token]:
     """Words (hyphens and apostrophes inside belong to them), numbers and single marks, in order."""
-    return [_token(match) for match in _TOKEN.finditer(text)]
-
-
-def _token(match: re.Match[str]) -> Token:
-    word = match.group().replace("’", "'")
-    return Token(word, word.lower(), match.start())
+    text = text.replace("’", "'")
+    return [Token(word := match[0], word.lower(), match.start()) for match in _TOKEN.finditer(text)]
 
 
 def count_words(text: str) -> int:
@@ -82,12 +81,12 @@ def _cut(text: str) -> Iterator[str]:
 
 
 def _ends_sentence(text: str, begin: int, match: re.Match[str]) -> bool:
-    following = text[match.end() :].lstrip()[:1]
+    following = text[match.end() : match.end() + 2].lstrip()[:1]
     if not match.group().startswith("."):
         # A mark of exclamation or question inside a quotation runs on in lower case.
         return not following.islower()
     if match.group() == "." or match.group().startswith(".)"):
-        last = text[begin : match.start()].rsplit(None, 1)[-1:]
+        last = text[max(begin, match.start() - LONGEST_ABBREVIATION) : match.start()].rsplit(None, 1)[-1:]
         word = last[0].lstrip("([\"'“‘").lower() if last else ""
         if word in _ABBREVIATIONS:
             return word in _ENDS_BEFORE_CAPITAL and following.isupper()

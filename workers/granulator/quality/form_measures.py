@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import log
 
-from workers.granulator.course.titles import NEAR_DUPLICATE, jaccard, title_words
+from workers.granulator.course.title_index import TitleIndex, title_words
 from workers.granulator.language.english import CLOSED_CLASSES, Tag
 from workers.granulator.language.tokens import tokenize
 from workers.granulator.quality.finding import Finding, Measured, share
@@ -22,16 +22,18 @@ _NEVER_LAST = frozenset(
 
 def duplicates(tree: Tree) -> Measured:
     """The share of titles that read like another title (Jaccard index of their words); 0 is best."""
-    titled = [(placed, title_words(placed.node.title)) for placed in tree.taught]
+    index = TitleIndex()
     alike: set[str] = set()
     findings = []
-    for index, (placed, words) in enumerate(titled):
-        for earlier, others in titled[:index]:
-            if jaccard(words, others) >= NEAR_DUPLICATE:
-                alike.update((placed.path, earlier.path))
-                findings.append(_near_duplicate(placed, earlier))
-                break
-    return Measured(share(len(alike), len(titled)), tuple(findings))
+    placed_at = {placed.path: placed for placed in tree.taught}
+    for placed in tree.taught:
+        words = title_words(placed.node.title)
+        earlier = index.like(words)
+        if earlier is not None:
+            alike.update((placed.path, earlier))
+            findings.append(_near_duplicate(placed, placed_at[earlier]))
+        index.add(words, placed.path)
+    return Measured(share(len(alike), len(tree.taught)), tuple(findings))
 
 
 def titles(tree: Tree) -> Measured:

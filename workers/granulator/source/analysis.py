@@ -51,7 +51,7 @@ class AnalysedSection:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A whole document; `names` are the words that it writes with a capital where no sentence begins."""
+    """A whole document; `names` are the words that keep their capital wherever they stand."""
 
     title: str | None
     english: bool

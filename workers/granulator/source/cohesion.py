@@ -54,10 +54,13 @@ def cut(sizes: Sequence[int], depths: NDArray[np.float64], *, least: int, most: 
 
 def _best_gap(span: Span, ends: NDArray[np.int_], depths: NDArray[np.float64], least: int) -> int | None:
     begin, finish = ends[span.start], ends[span.end]
-    gaps = [
-        gap for gap in range(span.start + 1, span.end) if ends[gap] - begin >= least and finish - ends[gap] >= least
-    ]
-    return min(gaps, key=lambda gap: (-depths[gap - 1], abs(2 * ends[gap] - begin - finish)), default=None)
+    first = max(span.start + 1, int(np.searchsorted(ends, begin + least, side="left")))
+    last = min(span.end - 1, int(np.searchsorted(ends, finish - least, side="right")) - 1)
+    if first > last:
+        return None
+    allowed = depths[first - 1 : last]
+    deepest = first + np.flatnonzero(allowed == allowed.max())
+    return int(deepest[np.argmin(np.abs(2 * ends[deepest] - begin - finish))])
 
 
 def _cohesion(counts: Sequence[Counter[str]], gap: int) -> float:

@@ -13,18 +13,20 @@ from workers.granulator.source.headings import Block, Heading, marked_headings, 
 SHORTEST_SENTENCE_WORDS = 4
 MOST_CONTROL_SHARE = 0.02
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _LIST_ITEM = re.compile(r"^\s*(?:[-*+•‣]|\d{1,3}[.)])\s+(?:\[[ xX]\]\s+)?")
 _TABLE_ROW = re.compile(r"^\s*\||^\s*\S.*\|.*\|")
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--(?:[^<]|<(?!!--))*?-->")
+# What a mark may hold is bounded, so that a text of nothing but opening marks is still read in linear time.
 _INLINE: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"!\[[^\]]*\]\([^)]*\)"), ""),
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"\[\^?\d+\]"), ""),
-    (re.compile(r"</?[A-Za-z][^<>]*>"), ""),
-    (re.compile(r"(?<!\w)(\*{1,3}|_{1,3})(?=\S)(.+?)(?<=\S)\1(?!\w)"), r"\2"),
-    (re.compile(r"(?::[a-z]+:)?`{1,2}([^`]+)`{1,2}"), r"\1"),
+    (re.compile(r"!\[[^\[\]]{0,300}\]\([^()\s]{0,2000}\)"), ""),
+    (re.compile(r"\[([^\[\]]{1,300})\]\([^()\s]{0,2000}\)"), r"\1"),
+    (re.compile(r"\[\^?\d{1,4}\]"), ""),
+    (re.compile(r"</?[A-Za-z][^<>]{0,300}>"), ""),
+    (re.compile(r"(?<!\w)(\*{1,3}|_{1,3})(?=\S)(.{1,300}?)(?<=\S)\1(?!\w)"), r"\2"),
+    (re.compile(r"(?::[a-z]{1,20}:)?`{1,2}([^`]{1,300})`{1,2}"), r"\1"),
 )
 
 
@@ -53,10 +55,6 @@ class Section:
     @property
     def sentences(self) -> tuple[Sentence, ...]:
         return tuple(sentence for paragraph in self.paragraphs for sentence in paragraph)
-
-    @property
-    def words(self) -> int:
-        return sum(sentence.words for sentence in self.sentences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +85,12 @@ def read_document(text: str, title: str | None = None) -> Document:
 def _normalised(text: str) -> str:
     if not text.strip():
         raise UnreadableText("The text is empty.")
-    strange = sum(1 for character in text if character == "\ufffd" or _is_control(character))
+    strange = len(_CONTROL.findall(text)) + text.count("\ufffd")
     if "\0" in text or strange > MOST_CONTROL_SHARE * len(text):
         raise UnreadableText("The text is not text: it holds control characters, as binary data does.")
     text = unicodedata.normalize("NFC", text.removeprefix("\ufeff")).replace("\r\n", "\n").replace("\r", "\n")
-    text = "".join(character for character in text.replace("\f", "\n\n") if not _is_control(character))
+    text = _CONTROL.sub("", text.replace("\f", "\n\n"))
     return _COMMENT.sub("", _FRONT_MATTER.sub("", text))
-
-
-def _is_control(character: str) -> bool:
-    return (character < " " and character not in "\n\r\t\f") or "\x7f" <= character <= "\x9f"
 
 
 def _parts(text: str) -> tuple[str | None, list[Block | Heading]]:
@@ -140,13 +134,18 @@ def _titled(parts: list[Block | Heading], *, marked: bool) -> tuple[str | None, 
 
 def _sections(parts: Sequence[Block | Heading]) -> tuple[Section, ...]:
     numbers = count(1)
-    sections = [Section(None, 0, ())]
+    headings: list[Heading | None] = [None]
+    paragraphs: list[list[tuple[Sentence, ...]]] = [[]]
     for part in parts:
         if isinstance(part, Heading):
-            sections.append(Section(part.text, part.level, ()))
+            headings.append(part)
+            paragraphs.append([])
         else:
-            current = sections[-1]
-            sections[-1] = replace(current, paragraphs=current.paragraphs + tuple(_paragraphs(part, numbers)))
+            paragraphs[-1] += _paragraphs(part, numbers)
+    sections = [
+        Section(heading.text if heading else None, heading.level if heading else 0, tuple(texts))
+        for heading, texts in zip(headings, paragraphs, strict=True)
+    ]
     return _levelled([section for section, follower in pairwise([*sections, None]) if _is_kept(section, follower)])
 
 

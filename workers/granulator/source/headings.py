@@ -10,6 +10,8 @@ from dataclasses import dataclass
 LONGEST_HEADING_WORDS = 12
 LONGEST_HEADING_CHARACTERS = 120
 LONGEST_TITLE_LINE_WORDS = 9
+# Nobody heads a section with more; what stands beyond is dropped from the heading.
+LONGEST_MARKED_LINE = 300
 SHORTEST_PROSE_WORDS = 12
 
 _ATX = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*$")
@@ -48,7 +50,7 @@ def marked_headings(blocks: Sequence[Block]) -> list[Block | Heading]:
     for block in blocks:
         prose: list[str] = []
         for line in block.lines:
-            atx, underline = _ATX.match(line), _SETEXT.match(line)
+            atx, underline = _ATX.match(line[:LONGEST_MARKED_LINE]), _SETEXT.match(line)
             if atx:
                 _flush(prose, parts)
                 parts.append(Heading(_bare(atx[2]), len(atx[1])))

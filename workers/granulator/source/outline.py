@@ -44,7 +44,7 @@ class OutlineSection(WireValue):
 
 
 class Outline(WireValue):
-    """A text in outline; `names` are the words that it writes with a capital, `sentences` how many it has."""
+    """A text in outline; `names` are the words that keep their capital, `sentences` how many it has."""
 
     title: str | None
     english: bool

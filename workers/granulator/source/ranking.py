@@ -5,12 +5,13 @@ Centrality of a sentence depends on its section alone and sums to 1 within a win
 
 from collections import Counter
 from collections.abc import Sequence
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A window bounds the matrix: 256 sentences take 0.5 MB, whatever the length of the section.
-WINDOW_SENTENCES = 256
+# A window bounds the matrix, whatever the length of the section.
+WINDOW_SENTENCES = 128
 # Page and others (1999) and Erkan and Radev's LexRank (2004) both use 0.85.
 DAMPING = 0.85
 TOLERANCE = 1e-8
@@ -30,18 +31,26 @@ def rank(sentences: Sequence[Sequence[str]]) -> NDArray[np.float64]:
 
 
 def cosines(bags: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """The cosine of every two bags of words in a square matrix, tf-idf weighted; empty bags are like nothing."""
-    spread = Counter(word for bag in bags for word in set(bag))
-    columns = {word: column for column, word in enumerate(spread)}
-    rarity = np.log(1 + len(bags) / np.fromiter(spread.values(), dtype=np.float64, count=len(spread)))
+    """The cosine of every two bags of words in a square matrix, tf-idf weighted; empty bags are like nothing.
+
+    A word of one bag alone has no column: it lengthens its bag's vector and else touches nothing.
+    """
+    counts = [Counter(bag) for bag in bags]
+    spread = Counter(word for count in counts for word in count)
+    rarity = {word: log(1 + len(bags) / bags_with) for word, bags_with in spread.items()}
+    columns = {word: column for column, word in enumerate(word for word in spread if spread[word] > 1)}
     vectors = np.zeros((len(bags), len(columns)))
-    for row, bag in enumerate(bags):
-        for word in bag:
-            vectors[row, columns[word]] += 1
-    vectors *= rarity
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors /= np.where(lengths > 0, lengths, 1)
-    return np.asarray(vectors @ vectors.T)
+    squares = np.zeros((len(bags), 1))
+    for row, count in enumerate(counts):
+        for word, times in count.items():
+            weight = times * rarity[word]
+            squares[row] += weight * weight
+            if word in columns:
+                vectors[row, columns[word]] = weight
+    vectors /= np.where(squares > 0, np.sqrt(squares), 1)
+    similarity = np.asarray(vectors @ vectors.T)
+    np.fill_diagonal(similarity, np.where(squares[:, 0] > 0, 1.0, 0.0))
+    return similarity
 
 
 def _rank_window(sentences: Sequence[Sequence[str]]) -> NDArray[np.float64]:

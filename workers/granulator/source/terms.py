@@ -67,10 +67,6 @@ class Vocabulary:
         self._weights = _weights(candidates, len(analysis.sections))
         self._candidates = {candidate.key: candidate for candidate in candidates}
 
-    def spelling(self, key: Words) -> str:
-        """The term as the text most often writes it."""
-        return self._spellings[key]
-
     def heaviest(self, limit: int) -> tuple[Term, ...]:
         """The weightiest terms of the whole text, heaviest first."""
         keys = sorted(self._weights, key=lambda key: (-self._weights[key], key))[:limit]
@@ -103,11 +99,11 @@ class Vocabulary:
             if not any(_overlaps(key, other) for other in chosen):
                 chosen.append(key)
         top = scores[chosen[0]] if chosen else 1.0
-        return tuple(WeightedTerm(term=self.spelling(key), weight=round(scores[key] / top, 3)) for key in chosen)
+        return tuple(WeightedTerm(term=self._spellings[key], weight=round(scores[key] / top, 3)) for key in chosen)
 
     def _term(self, candidate: _Candidate, weight: float) -> Term:
         return Term(
-            term=self.spelling(candidate.key),
+            term=self._spellings[candidate.key],
             weight=round(weight, 4),
             count=candidate.count,
             sections=candidate.sections,
@@ -118,13 +114,10 @@ class Vocabulary:
 def index_terms(text: str, title: str | None = None) -> TermIndex:
     """The index of a text's weightiest terms; raises UnreadableText as `read_document` does."""
     analysis = analyse(read_document(text, title))
-    return term_index(analysis, Vocabulary(analysis), INDEX_SIZE)
-
-
-def term_index(analysis: Analysis, vocabulary: Vocabulary, limit: int) -> TermIndex:
-    """The index of an analysed text, cut to the `limit` weightiest terms."""
     return TermIndex(
-        terms=vocabulary.heaviest(limit), sections=len(analysis.sections), sentences=len(analysis.sentences)
+        terms=Vocabulary(analysis).heaviest(INDEX_SIZE),
+        sections=len(analysis.sections),
+        sentences=len(analysis.sentences),
     )
 
 
