@@ -200,11 +200,11 @@ def _percentiles(milliseconds: list[float]) -> dict[str, float]:
 
 
 def _print(figures: dict[str, Any], *, as_json: bool) -> None:
-    out = sys.stderr if as_json else sys.stdout
-    for name, value in figures.items():
-        print(f"{name:24} {value}", file=out)
+    """A table for people; with --json that goes to standard error, and one line of JSON to standard output."""
+    table = "".join(f"{name:24} {value}\n" for name, value in figures.items())
+    (sys.stderr if as_json else sys.stdout).write(table)
     if as_json:
-        print(orjson.dumps(figures).decode())
+        sys.stdout.write(orjson.dumps(figures).decode() + "\n")
 
 
 if __name__ == "__main__":

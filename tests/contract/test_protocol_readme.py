@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from pydantic import StrictBool, TypeAdapter
+from pydantic import StrictBool, TypeAdapter, ValidationError
 
 import orchestrator.dispatch
 import protocol
@@ -220,6 +221,7 @@ def test_the_types_are_those_of_the_models() -> None:
     assert said["ms"].endswith(f"from 0 to {longest} ({timedelta(milliseconds=longest).days} days)")
     assert said["percent"] == f"a number from {schema_of(Percent)['minimum']:g} to {schema_of(Percent)['maximum']:g}"
     assert f"{packets.MAX_TEXT:,} characters" in said["text"]
+    assert f"At most {most_digits_of(Money)} digits" in said["money"]
 
 
 def test_every_type_that_a_table_names_is_described() -> None:
@@ -237,6 +239,16 @@ def schema_of(annotation: Any) -> dict[str, Any]:
     return TypeAdapter(annotation).json_schema()
 
 
+def most_digits_of(money: Any) -> int:
+    """The longest row of digits that is still an amount."""
+    adapter = TypeAdapter(money)
+    digits = 1
+    with suppress(ValidationError):
+        while adapter.validate_python("1" * (digits + 1)):
+            digits += 1
+    return digits
+
+
 def test_the_limits_of_the_gate_are_those_of_the_codec() -> None:
     limits = {row["rule"]: row["limit"] for row in tables("The gate")[0] if row["limit"]}
 
@@ -247,7 +259,10 @@ def test_the_limits_of_the_gate_are_those_of_the_codec() -> None:
         "integers from -2^63 to 2^64-1": "64 bits",
     }
     assert f"MUST be at most {MAX_DEPTH - 2} levels deep" in SECTIONS["The gate"]
-    assert set(re.findall(r"[\d,]{9,}", README)) >= {f"{socket_link.BACKLOG_BYTES:,}"}
+    assert set(re.findall(r"\d[\d,]{8,}(?= bytes)", README)) == {
+        f"{size:,}"
+        for size in (MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, socket_link.FRAME_BYTES, socket_link.BACKLOG_BYTES)
+    }
 
 
 def test_the_times_are_those_of_the_code() -> None:
@@ -276,7 +291,9 @@ def test_the_times_are_those_of_the_code() -> None:
 
 
 def test_the_retry_policy_is_that_of_the_templates() -> None:
-    policy = dict(map(tuple, (row.values() for row in tables("Failures and retries")[1])))
+    policy = {
+        row["retry policy"]: row["unless the template says otherwise"] for row in tables("Failures and retries")[1]
+    }
 
     assert policy == {
         "attempts": f"{DEFAULT_RETRY.max_attempts}",

@@ -66,10 +66,6 @@ class ModuleDraft:
     def words(self) -> int:
         return sum(lesson.words for lesson in self.lessons)
 
-    @property
-    def content(self) -> tuple[str, ...]:
-        return tuple(word for lesson in self.lessons for word in lesson.content)
-
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
@@ -175,7 +171,8 @@ def _join_lessons(first: LessonDraft, second: LessonDraft) -> LessonDraft:
 
 def _least_words(modules: Sequence[ModuleDraft]) -> float:
     """What a module needs to stand alone: less in a short text, where every section is small."""
-    return min(LEAST_MODULE_WORDS, sum(module.words for module in modules) / len(modules) / 2)
+    usual = sum(module.words for module in modules) / len(modules)
+    return max(LEAST_LESSON_WORDS, min(LEAST_MODULE_WORDS, usual / 2))
 
 
 def _without_small(modules: Sequence[ModuleDraft], least: float) -> list[ModuleDraft]:

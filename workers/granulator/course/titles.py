@@ -39,6 +39,7 @@ class TitleRegister:
     def __init__(self) -> None:
         self._index = TitleIndex()
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def claim(self, candidates: Iterable[str]) -> str:
         """The first candidate unlike every title so far; where there is none, the last one, numbered.
@@ -51,8 +52,11 @@ class TitleRegister:
                 return self._take(candidate)
             last = candidate
         # A number changes few of a long title's words, so here it is enough that no title is the same.
-        numbered = (f"{last} ({number})" for number in count(2))
-        return self._take(next(title for title in numbered if title.casefold() not in self._taken))
+        for number in count(self._numbers.get(last, 2)):
+            self._numbers[last] = number + 1
+            if (numbered := f"{last} ({number})").casefold() not in self._taken:
+                return self._take(numbered)
+        raise AssertionError("there is always a further number")
 
     def _take(self, title: str) -> str:
         self._index.add(title_words(title), title)

@@ -28,6 +28,8 @@ LONGEST_DEFINED_WORDS = 5
 LONGEST_DEFINING_SUBJECT_WORDS = 3
 SHORTEST_CONDITION_WORDS = 3
 SHORTEST_COMMAND_WORDS = 3
+# Nothing that a learner could keep in mind comes of a longer sentence.
+LONGEST_READ_CHARACTERS = 400
 
 
 class Nature(Enum):
@@ -94,6 +96,8 @@ def read_sentence(text: str, weight: float, names: Collection[str]) -> ReadSente
 
 def read(sentence: str, names: Collection[str]) -> Reading | None:
     """The most telling use of the sentence; None for one none of whose clauses can stand alone."""
+    if len(sentence) > LONGEST_READ_CHARACTERS:
+        return None
     text = _CONNECTIVE.sub("", sentence.strip()).rstrip(".!… ")
     readings = (rule(text, names) for rule in _RULES)
     return next((reading for reading in readings if reading), None)
