@@ -1,18 +1,21 @@
 """The journal's promises: durable before told, written whole or not at all, only by the owner, never twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from orchestrator.core.decide import decide
 from orchestrator.core.events import Owned
 from orchestrator.core.execution import evolve
 from orchestrator.core.stage import Stage, StageStatus
+from orchestrator.store.batch import Batch, Dirty
 from orchestrator.store.blobs import ObjectBlobs
 from orchestrator.store.database import Database
 from orchestrator.store.executions import Executions
@@ -20,6 +23,7 @@ from orchestrator.store.journal import EpochLost, Journal
 from orchestrator.store.loading import Loading
 from orchestrator.store.ownership import Ownership
 from orchestrator.store.record import Accepted, Conversation, Duplicate, Record, Submission
+from orchestrator.store.statements import statements
 from orchestrator.store.templates import Templates
 from orchestrator.system import SystemClock
 from tests.replicas import CLIENT, a_record, published
@@ -69,7 +73,8 @@ class Desk:
 async def a_desk(database: Database, folder: Path, replica_id: str = "replica_1") -> AsyncIterator[Desk]:
     blobs = ObjectBlobs.in_folder(folder / "artifacts")
     loading = Loading(Templates(database), blobs)
-    ownership, cut, stale = Ownership(database, loading, replica_id), Cut(), []
+    stale: list[str] = []
+    ownership, cut = Ownership(database, loading, replica_id), Cut()
     journal = Journal(database, blobs, SystemClock(), cut, replica_id, stale.append)
     journal.begin(await ownership.register("http://127.0.0.1:1", LEASE))
     writers = [asyncio.create_task(writer) for writer in journal.writers()]
@@ -261,3 +266,36 @@ async def test_executions_kept_from_another_are_submitted_with_their_completed_s
     await desk.submit(record)
 
     assert await desk.stored(record) == record.execution
+
+
+async def test_a_flush_finds_its_rows_by_key_however_many_the_replica_owns(desk: Desk, database: Database) -> None:
+    template = await published(database)
+    records = [a_record(template) for _ in range(400)]
+    await asyncio.gather(*(desk.submit(record) for record in records))
+    batch = Batch()
+    for record in records[:50]:
+        take_up(record)
+        conversation = Conversation("one", 1, 1, "w")
+        batch.add_dirty(Dirty(record, 0.0, {"one"}, {1: conversation}))
+    connection = await database.connect(pinned=True)
+    try:
+        rows = await connection.fetch(
+            f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statements('journal')['flush']}",
+            "replica_1",
+            desk.journal.epoch,
+            *batch.columns(),
+        )
+    finally:
+        await connection.close()
+
+    nodes = list(plan_nodes(orjson.loads(rows[0][0])[0]["Plan"]))
+    [update] = [node for node in nodes if node.get("Relation Name") == "pipeline_executions" and "Index Name" in node]
+    assert update["Index Name"] == "pipeline_executions_pkey"
+    assert {node.get("Rows Removed by Join Filter", 0) for node in nodes} == {0}
+    assert not [node for node in nodes if node["Node Type"] == "Seq Scan"]
+
+
+def plan_nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for below in node.get("Plans", ()):
+        yield from plan_nodes(below)

@@ -5,7 +5,7 @@ from math import ceil
 # Silent reading of English non-fiction by adults: the mean of 190 studies (Brysbaert, "How many words do we read per
 # minute?", Journal of Memory and Language 109, 2019).
 READING_WORDS_PER_MINUTE = 238
-# A short task that practises one objective. A judgement, not a measurement.
+# A short exercise on one objective. A judgement, not a measurement.
 EXERCISE_MINUTES = 3
 
 

@@ -12,9 +12,12 @@
 --
 -- `changed` is the compare-and-set: an execution is written only at the revision this owner wrote last. Its stages,
 -- packets and queue rows hang on it, so an execution is written whole or not at all. The epoch alone names the owner,
--- since no two replicas ever share one; asking for the owner's name as well would lead the planner through its index
--- and past every execution that this replica owns. IN (SELECT ...) IS TRUE is a hashed subplan: without IS TRUE it
--- becomes a join, and with hash joins pinned off a join of the two lists compares every pair.
+-- since no two replicas ever share one.
+--
+-- The plan is made once, while the tables may be empty, and has to be right for ever. LATERAL ... OFFSET 0 leaves the
+-- planner no choice but to look each row up by its key: joined freely, it starts from the rows of this epoch, which it
+-- takes to be one, and compares every execution that this replica owns with every one that it writes. IN (SELECT ...)
+-- IS TRUE is a hashed subplan: without IS TRUE it becomes a join of two lists, and compares every pair as well.
 WITH me AS MATERIALIZED (
     SELECT replica_id, epoch FROM replicas WHERE replica_id = $1 AND epoch = $2 FOR SHARE
 ), keys AS (
@@ -46,8 +49,12 @@ WITH me AS MATERIALIZED (
         $27::text[], $28::text[], $29::text[], $30::numeric[], $31::bigint[], $32::timestamptz[], $33::timestamptz[],
         $34::boolean[])
         AS c (execution_id, revision_was, revision, sequence, status, ending, progress,
-            result, result_sha256, error, cost_usd, tokens, started_at, finished_at, kept), me
-    WHERE e.execution_id = c.execution_id AND e.revision = c.revision_was AND e.owner_epoch = me.epoch
+            result, result_sha256, error, cost_usd, tokens, started_at, finished_at, kept), me, LATERAL (
+            SELECT p.ctid AS place FROM pipeline_executions AS p
+            WHERE p.execution_id = c.execution_id AND p.revision = c.revision_was AND p.owner_epoch = me.epoch
+            OFFSET 0
+        ) AS found
+    WHERE e.ctid = found.place
     RETURNING e.execution_id
 ), stages AS (
     INSERT INTO stage_executions AS t (execution_id, name, client_id, action, status, attempt, offer_round, fence,

@@ -52,11 +52,10 @@ class TitleRegister:
                 return self._take(candidate)
             last = candidate
         # A number changes few of a long title's words, so here it is enough that no title is the same.
-        for number in count(self._numbers.get(last, 2)):
-            self._numbers[last] = number + 1
-            if (numbered := f"{last} ({number})").casefold() not in self._taken:
-                return self._take(numbered)
-        raise AssertionError("there is always a further number")
+        numbers = count(self._numbers.get(last, 2))
+        number = next(number for number in numbers if f"{last} ({number})".casefold() not in self._taken)
+        self._numbers[last] = number + 1
+        return self._take(f"{last} ({number})")
 
     def _take(self, title: str) -> str:
         self._index.add(title_words(title), title)
