@@ -49,6 +49,9 @@ class Commands(Protocol):
     async def execute(self, request: ExecuteRequest) -> Queued:
         """Raises `KeyReused`."""
 
+    async def submit(self, request: ExecuteRequest) -> str:
+        """The id of the execution: for many at once, whose places nobody asks for. Raises `KeyReused`."""
+
     async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
         """One in place of a failed or cancelled one. Raises `UnknownExecution`, `WrongState`, `KeyReused`."""
 

@@ -104,14 +104,14 @@ async def _submitted(call: Call, item: ExecuteRequest | Refused) -> dict[str, An
     if isinstance(item, Refused):
         return {"error": item.error}
     try:
-        queued = await call.services.commands.execute(item)
+        execution_id = await call.services.commands.submit(item)
     except Exception as error:
         refused = refusal_of(error)
         if refused is None:
             log.exception("batch.item_failed", template=item.template.name)
             refused = Refused(500, "internal_error", "the orchestrator failed at this one; its log says more")
         return {"error": refused.error}
-    return queued_document(queued, item.priority)
+    return {"executionId": execution_id, "status": "queued", "priority": item.priority, "links": links(execution_id)}
 
 
 def _queued(queued: Queued) -> dict[str, Any]:

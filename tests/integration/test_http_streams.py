@@ -57,6 +57,13 @@ def hub(parts: Parts) -> ScriptedHub:
     return hub
 
 
+@pytest.fixture
+async def api(parts: Parts, hub: ScriptedHub) -> AsyncIterator[Api]:
+    """The API over the scripted hub."""
+    async with serving(parts) as api:
+        yield api
+
+
 def a_snapshot(parts: Parts, sequence: int, *, status: str = "queued") -> dict[str, Any]:
     """What is durable of the execution from now on; returns its document."""
     execution = an_execution()
@@ -140,7 +147,7 @@ async def test_a_stream_is_one_to_browsers_and_proxies(api: Api, parts: Parts) -
     assert raw.startswith(b"retry: 1000\n\nid: 4\nevent: snapshot\ndata: {")
 
 
-async def test_nothing_falls_between_the_watching_and_the_reading(api: Api, parts: Parts) -> None:
+async def test_nothing_falls_between_the_watching_and_the_reading(parts: Parts) -> None:
     a_snapshot(parts, 4)
 
     def meanwhile() -> None:
@@ -148,7 +155,7 @@ async def test_nothing_falls_between_the_watching_and_the_reading(api: Api, part
             parts.hub.publish("exec_1", notice)
 
     parts.executions.on_read = meanwhile
-    async with watching(api) as stream:
+    async with serving(parts) as api, watching(api) as stream:
         told = await stream.rest()
 
     assert [(name, number) for name, _, number in told] == [("snapshot", "4"), ("stage", "5"), ("end", "6")]
