@@ -32,10 +32,7 @@ _orchestrator_packets: TypeAdapter[list[OrchestratorPacket]] = TypeAdapter(list[
 
 def loads(data: bytes, max_bytes: int = MAX_DOCUMENT_BYTES) -> Any:
     """The JSON value of `data`, or `ProtocolError` (`too_large`, `malformed_json`)."""
-    if len(data) > max_bytes:
-        raise ProtocolError("too_large", f"the document has {len(data)} bytes, {max_bytes} are allowed")
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
-        _refuse_depth(data)
+    admit(data, max_bytes)
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -45,6 +42,14 @@ def loads(data: bytes, max_bytes: int = MAX_DOCUMENT_BYTES) -> Any:
     if _LONG_DIGITS.search(data):
         _refuse_huge_integers(data)
     return value
+
+
+def admit(data: bytes, max_bytes: int) -> None:
+    """Refuse what is too large or too deep: all that can be wrong with a document made of values that came through."""
+    if len(data) > max_bytes:
+        raise ProtocolError("too_large", f"the document has {len(data)} bytes, {max_bytes} are allowed")
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+        _refuse_depth(data)
 
 
 def dumps(value: Any) -> bytes:

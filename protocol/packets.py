@@ -7,7 +7,7 @@ integers of milliseconds, money is decimal US dollars, a fence is an opaque inte
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool
 from pydantic.alias_generators import to_camel
 
 from protocol.errors import RefusalCode
@@ -19,7 +19,13 @@ ActionName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z][
 Fence = Annotated[int, Field(strict=True, ge=1, lt=2**53)]
 AttemptNumber = Annotated[int, Field(strict=True, ge=1)]
 Milliseconds = Annotated[int, Field(ge=0, le=366 * 24 * 3600 * 1000)]
-Money = Annotated[Decimal, Field(ge=0, allow_inf_nan=False, max_digits=18), PlainSerializer(float, when_used="json")]
+Money = Annotated[
+    Decimal,
+    Field(ge=0, le=10**9, allow_inf_nan=False),
+    AfterValidator(lambda amount: round(amount, 9)),
+    PlainSerializer(float, when_used="json"),
+]
+"""US dollars, rounded to nine places: a float's tail is no reason to lose a result that was paid for."""
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 MAX_TEXT: Final = 10_000
 Text = Annotated[str, BeforeValidator(lambda value: value[:MAX_TEXT] if isinstance(value, str) else value)]

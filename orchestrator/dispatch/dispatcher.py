@@ -25,7 +25,8 @@ from orchestrator.dispatch.ready import Parked
 from orchestrator.dispatch.watch import Hub
 from orchestrator.store.journal import Journal
 from orchestrator.store.record import Conversation, Record
-from protocol.codec import dumps
+from protocol.codec import MAX_RESULT_BYTES, admit, dumps
+from protocol.errors import ProtocolError
 from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Resources, Result
 
 log = structlog.get_logger()
@@ -145,49 +146,65 @@ class Dispatcher:
 
     def _offer(self, record: Record, name: str, action: str, worker: Worker, now: float) -> None:
         execution = record.execution
-        spec = execution.spec(name)
         try:
-            given = spec.with_.render(execution.scope)
+            packet, encoded = self._offer_packet(record, name, action)
         except UnresolvedReference as error:
             self.engine.apply(record, Unrenderable(name, str(error)))
             return
-        fence = self.fences.next()
-        stage = execution.stages[name]
-        packet = Offer(
-            execution_id=execution.execution_id,
-            stage_id=stage_id(execution.execution_id, name),
-            attempt=stage.attempt,
-            fence=fence,
-            action=action,
-            input_data=given,
-            resource_requirements=Resources(timeout_ms=int(spec.timeout.total_seconds() * 1000)),
-            offer_expires_ms=int(self.pace.offer_expires * 1000),
-            lease_ms=int(self.pace.lease * 1000),
-        )
-        conversation = Conversation(name, fence, stage.attempt, worker.worker_id)
-        record.conversations[fence] = conversation
-        self.engine.apply(record, Offered(name, fence, worker.worker_id), (conversation,))
+        except ProtocolError as error:
+            self.engine.apply(record, Unrenderable(name, f"its input cannot be offered: {error}"))
+            return
+        conversation = Conversation(name, packet.fence, packet.attempt, worker.worker_id)
+        record.conversations[packet.fence] = conversation
+        self.engine.apply(record, Offered(name, packet.fence, worker.worker_id), (conversation,))
         self.fleet.take(
             worker,
             Assignment(
                 execution_id=execution.execution_id,
                 stage=name,
                 action=action,
-                fence=fence,
-                attempt=stage.attempt,
+                fence=packet.fence,
+                attempt=packet.attempt,
                 offered_at=now,
                 expires_at=now + self.pace.offer_expires,
             ),
         )
-        self.send(record, worker, conversation, packet)
+        self.send(record, worker, conversation, packet, encoded)
+
+    def _offer_packet(self, record: Record, name: str, action: str) -> tuple[Offer, bytes]:
+        """The offer under a new fence, and its bytes, which every worker's gate will let through.
+
+        Raises `UnresolvedReference`, and `ProtocolError` for an input that has become too large or too deep.
+        """
+        execution = record.execution
+        spec = execution.spec(name)
+        packet = Offer(
+            execution_id=execution.execution_id,
+            stage_id=stage_id(execution.execution_id, name),
+            attempt=execution.stages[name].attempt,
+            fence=self.fences.next(),
+            action=action,
+            input_data=spec.with_.render(execution.scope),
+            resource_requirements=Resources(timeout_ms=int(spec.timeout.total_seconds() * 1000)),
+            offer_expires_ms=int(self.pace.offer_expires * 1000),
+            lease_ms=int(self.pace.lease * 1000),
+        )
+        encoded = dumps([packet.document()])
+        admit(encoded, MAX_RESULT_BYTES)
+        return packet, encoded[1:-1]
 
     # --------------------------------------------------------------------------------------------- what goes out
 
     def send(
-        self, record: Record, worker: Worker, conversation: Conversation | None, packet: OrchestratorPacket
+        self,
+        record: Record,
+        worker: Worker,
+        conversation: Conversation | None,
+        packet: OrchestratorPacket,
+        encoded: bytes | None = None,
     ) -> None:
         """Log the packet in its conversation and hand it to the worker's link, if it has one now."""
-        encoded = dumps(packet.document())
+        encoded = encoded or dumps(packet.document())
         if conversation is not None:
             conversation.add(record.next_sequence(), self.clock.now(), True, packet.type, encoded)
         if worker.link is not None:

@@ -103,11 +103,15 @@ class Home:
                     assignment.lease_until = now + self._pace.lease
             elif replaced:
                 self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew")
+        if link is not None and isinstance(old_link, HttpLink) and old_link.url == link.url and not replaced:
+            # The same life at the same place: its open calls go on.
+            link, worker.facts.connected = None, True
         if old_link is not None and (replaced or link is not None):
             old_link.close("replaced by another registration")
             worker.link, worker.facts.connected = None, False
         if link is not None:
             worker.link, worker.facts.connected = link, True
+            self._resume_over_http(worker)
         self._dispatcher.forget_refusals_of(worker.worker_id)
         self._dispatcher.unpark_all()
 
@@ -133,21 +137,17 @@ class Home:
                 continue
             registration = registration_of(row)
             self._enter(registration, row.instance_id, self._http_link(row.worker_id, registration.url or ""))
-            self._resume_over_http(row.worker_id)
 
-    def _resume_over_http(self, worker_id: str) -> None:
+    def _resume_over_http(self, worker: Worker) -> None:
         """The call that carried an attempt died with its caller: ask for it again.
 
         A worker that knows attempts joins the one that runs; one that does not runs it once more. Either way one
         result is committed.
         """
-        worker = self._dispatcher.fleet.get(worker_id)
-        if worker is None or worker.link is None:
-            return
         for assignment in worker.assignments.values():
             record = self._dispatcher.engine.owned.get(assignment.execution_id)
             stage = record.execution.stages[assignment.stage] if record is not None else None
-            if record is not None and stage is not None and stage.status is StageStatus.RUNNING:
+            if worker.link and record is not None and stage is not None and stage.status is StageStatus.RUNNING:
                 packet = self._dispatcher.process_packet(record, stage, assignment.fence)
                 worker.link.send(packet, dumps(packet.document()))
 
@@ -243,7 +243,7 @@ class Home:
 
     async def _probe(self, worker: Worker, link: HttpLink) -> None:
         attempts = [
-            (held.execution_id, stage_id(held.execution_id, held.stage), held.stage, held.fence)
+            (held.execution_id, stage_id(held.execution_id, held.stage), held.fence)
             for held in worker.assignments.values()
             if held.started_at is not None
         ]

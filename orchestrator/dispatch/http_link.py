@@ -6,7 +6,9 @@ fault of the attempt, never of the orchestrator.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -44,6 +46,15 @@ log = structlog.get_logger()
 M = TypeVar("M", bound=Model)
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a worker answered: its status, its body, and when to come back if it said so."""
+
+    status: int
+    body: bytes
+    retry_after_ms: int | None = None
+
+
 class Unreadable(Exception):
     """An answer that is not what the protocol says; the message says how."""
 
@@ -66,12 +77,14 @@ class HttpLink:
         tasks: Tasks,
     ) -> None:
         self.worker_id = worker_id
+        self.url = url
         self._base = URL(url.rstrip("/"))
         self._session = session
         self._headers = {
             "Authorization": f"Bearer {secret}",
             "X-Worker-ID": "baton-orchestrator",
             "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
         }
         self._receiver = receiver
         self._pace = pace
@@ -100,21 +113,23 @@ class HttpLink:
         """The fences of calls that have not been answered yet."""
         return list(self._calls)
 
-    async def probe(self, attempts: list[tuple[str, str, str, int]]) -> bool:
-        """Whether the worker answers at all; asks how far each attempt is: (execution id, stage id, stage, fence)."""
+    async def probe(self, attempts: Sequence[tuple[str, str, int]]) -> bool:
+        """Whether the worker answers at all; asks how far each attempt is: (execution id, stage id, fence)."""
         if not attempts:
             return await self._answers("/api/held")
+        held = Counter(execution_id for execution_id, _, _ in attempts)
         alive = False
-        for execution_id, identifier, _, fence in attempts:
+        for execution_id, identifier, fence in attempts:
             try:
-                status, body = await self._call("GET", f"/api/progress/{execution_id}", None, MAX_DOCUMENT_BYTES)
+                reply = await self._call("GET", f"/api/progress/{execution_id}", None, MAX_DOCUMENT_BYTES)
             except CALL_FAULTS:
                 continue
             except Unreadable:
-                status, body = 0, b""
+                reply = Reply(0, b"")
             alive = True
-            if status == 200:
-                self._report_progress(execution_id, identifier, fence, body)
+            # The original call knows no stages: with two of one execution it cannot be told whose progress it is.
+            if reply.status == 200 and held[execution_id] == 1:
+                self._report_progress(execution_id, identifier, fence, reply.body)
         return alive
 
     async def _answers(self, path: str) -> bool:
@@ -138,22 +153,26 @@ class HttpLink:
 
     async def _offer(self, offer: Offer, encoded: bytes) -> None:
         try:
-            status, body = await self._call("POST", "/api/handshake", encoded, MAX_DOCUMENT_BYTES)
-            packet = self._answer(offer, status, body)
+            packet = self._answer(offer, await self._call("POST", "/api/handshake", encoded, MAX_DOCUMENT_BYTES))
         except (Unreadable, *CALL_FAULTS) as fault:
             self._receiver.offer_unanswered(self.worker_id, offer.fence, described(fault))
             return
         self._receiver.receive(self.worker_id, (packet,))
 
-    def _answer(self, offer: Offer, status: int, body: bytes) -> Accept | Reject:
+    def _answer(self, offer: Offer, reply: Reply) -> Accept | Reject:
+        status = reply.status
         key: dict[str, Any] = {"execution_id": offer.execution_id, "stage_id": offer.stage_id, "fence": offer.fence}
         if status in BUSY:
-            return Reject(**key, code=RefusalCode.BUSY, reason=f"answered {status}", retry_after_ms=None)
+            return Reject(
+                **key, code=RefusalCode.BUSY, reason=f"answered {status}", retry_after_ms=reply.retry_after_ms
+            )
+        if status == 413:
+            return Reject(**key, code=RefusalCode.TOO_LARGE, reason="answered 413: its input is too large")
         if status in ABSENT:
             return Reject(**key, code=RefusalCode.UNSUPPORTED, reason=f"answered {status} to the handshake")
         if status >= 500:
             raise Unreadable(f"answered {status} to the handshake")
-        answer = read(HandshakeAnswer, body, f"its answer ({status}) to the handshake")
+        answer = read(HandshakeAnswer, reply.body, f"its answer ({status}) to the handshake")
         if answer.execution_id != offer.execution_id:
             raise Unreadable(f"answered the handshake for another execution, {answer.execution_id}")
         if not answer.accepted:
@@ -179,13 +198,14 @@ class HttpLink:
 
     async def _process(self, process: Process, encoded: bytes) -> None:
         try:
-            status, body = await self._call("POST", "/api/process", encoded, MAX_RESULT_BYTES, bounded=False)
-            if status == 202:
+            reply = await self._call("POST", "/api/process", encoded, MAX_RESULT_BYTES, bounded=False)
+            if reply.status == 202:
                 return
-            if status in BUSY:
-                self._receiver.not_started(self.worker_id, process.fence, f"answered {status} to process", None)
+            if reply.status in BUSY:
+                reason = f"answered {reply.status} to process"
+                self._receiver.not_started(self.worker_id, process.fence, reason, reply.retry_after_ms)
                 return
-            packet = self._result(process, status, body)
+            packet = self._result(process, reply.status, reply.body)
         except Unreadable as fault:
             retryable = fault.code is not FailureCode.RESULT_TOO_LARGE
             self._failed(process, fault.code, str(fault), retryable=retryable)
@@ -207,8 +227,8 @@ class HttpLink:
         error = answer.error
         if isinstance(error, str):
             error = Failure(message=error)
-        if status >= 500 and error is not None:
-            error = error.model_copy(update={"retryable": True})
+        if status >= 500:
+            error = (error or Failure(message=f"answered {status} to process")).model_copy(update={"retryable": True})
         return Result(
             execution_id=process.execution_id,
             stage_id=process.stage_id,
@@ -227,9 +247,9 @@ class HttpLink:
     async def _cancel(self, cancel: Cancel, encoded: bytes) -> None:
         if self._cancels:
             try:
-                status, _ = await self._call("POST", "/api/cancel", encoded, MAX_DOCUMENT_BYTES)
-                self._cancels = status not in ABSENT
-            except CALL_FAULTS as fault:
+                reply = await self._call("POST", "/api/cancel", encoded, MAX_DOCUMENT_BYTES)
+                self._cancels = reply.status not in ABSENT
+            except (Unreadable, *CALL_FAULTS) as fault:
                 log.info("cancel.undelivered", worker_id=self.worker_id, why=described(fault))
         call = self._calls.get(cancel.fence)
         if call is not None:
@@ -239,17 +259,15 @@ class HttpLink:
     async def _acknowledge(self, ack: Ack) -> None:
         body = dumps({**ack.document(), "status": "processed" if ack.status == "committed" else "failed"})
         try:
-            status, _ = await self._call("POST", "/api/acknowledge", body, MAX_DOCUMENT_BYTES)
-            self._acknowledges = status not in ABSENT
-        except CALL_FAULTS as fault:
+            reply = await self._call("POST", "/api/acknowledge", body, MAX_DOCUMENT_BYTES)
+            self._acknowledges = reply.status not in ABSENT
+        except (Unreadable, *CALL_FAULTS) as fault:
             # The worker sends the result again and is answered with the same ack.
             log.info("ack.undelivered", worker_id=self.worker_id, why=described(fault))
 
     # ---------------------------------------------------------------------------------------------------- the wire
 
-    async def _call(
-        self, method: str, path: str, body: bytes | None, max_bytes: int, *, bounded: bool = True
-    ) -> tuple[int, bytes]:
+    async def _call(self, method: str, path: str, body: bytes | None, max_bytes: int, *, bounded: bool = True) -> Reply:
         timeout = aiohttp.ClientTimeout(
             total=self._pace.call_timeout if bounded else None, sock_connect=self._pace.call_timeout
         )
@@ -267,7 +285,7 @@ class HttpLink:
                 if len(content) > max_bytes:
                     response.close()
                     raise Unreadable(f"answered {path} with more than {max_bytes} bytes", FailureCode.RESULT_TOO_LARGE)
-            return response.status, bytes(content)
+            return Reply(response.status, bytes(content), _milliseconds(response.headers.get("Retry-After")))
 
     def _begin(self, fence: int, call: Coroutine[Any, Any, None]) -> None:
         task = self._spawn(call)
@@ -281,6 +299,13 @@ class HttpLink:
 
     def _spawn(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(call)
+
+
+def _milliseconds(retry_after: str | None) -> int | None:
+    """A Retry-After in seconds; one that is a date, or nothing, says nothing here."""
+    return (
+        int(retry_after) * 1000 if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None
+    )
 
 
 def read(model: type[M], body: bytes, what: str) -> M:

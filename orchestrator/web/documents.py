@@ -46,26 +46,31 @@ class Links(Document):
     cancel: str
 
 
-class Queued(Document):
-    """An execution that is durable and will be executed. What cannot be derived is null."""
+class Submitted(Document):
+    """An execution that is durable and will be executed."""
 
     execution_id: str
     status: Literal["queued"]
-    queue_position: int | None
-    estimated_completion_at: datetime | None
+    priority: int
     links: Links
 
 
-class Accepted(Queued):
-    """The answer to a submission."""
+class Accepted(Submitted):
+    """The answer to a submission. What cannot be derived is null."""
 
-    priority: int
+    queue_position: int | None
+    estimated_completion_at: datetime | None
 
 
-class Retried(Queued):
+class Retried(Document):
     """The answer to a retry: the new execution, and the one whose place it takes."""
 
+    execution_id: str
+    status: Literal["queued"]
     retry_of: str
+    queue_position: int | None
+    estimated_completion_at: datetime | None
+    links: Links
 
 
 class Declined(Document):
@@ -77,7 +82,7 @@ class Declined(Document):
 class BatchAnswer(Document):
     """One entry for each item, in order."""
 
-    executions: list[Accepted | Declined]
+    executions: list[Submitted | Declined]
 
 
 class Cost(Document):

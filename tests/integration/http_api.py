@@ -112,9 +112,8 @@ class Commands:
         self.commands.append((client_id, execution_id, event))
         return self.status
 
-    async def submit(self) -> Queued:
-        """The queue check."""
-        return Queued("exec_check", None, None)
+    async def submit(self, request: ExecuteRequest) -> str:
+        return (await self.execute(request)).execution_id
 
     def _queued(self, client_id: str, key: str | None, body_hash: bytes, execution_id: str) -> Queued:
         if key is None:
@@ -128,6 +127,12 @@ class Commands:
         fault, self.fault = self.fault, None
         if fault is not None:
             raise fault
+
+
+@dataclass(slots=True)
+class QueueCheck:
+    async def submit(self) -> Queued:
+        return Queued("exec_check", None, None)
 
 
 @dataclass(slots=True)
@@ -335,6 +340,7 @@ class Parts:
     authenticator: Authenticator = field(default_factory=Authenticator)
     accounts: Accounts = field(default_factory=Accounts)
     commands: Commands = field(default_factory=Commands)
+    queue_check: QueueCheck = field(default_factory=QueueCheck)
     executions: Executions = field(default_factory=Executions)
     outlook: Outlook = field(default_factory=Outlook)
     templates: Templates = field(default_factory=Templates)
@@ -349,7 +355,7 @@ class Parts:
             authenticator=self.authenticator,
             accounts=self.accounts,
             commands=self.commands,
-            queue_check=self.commands,
+            queue_check=self.queue_check,
             executions=self.executions,
             outlook=self.outlook,
             templates=self.templates,
@@ -414,7 +420,9 @@ class Api:
         hold_to_description(method, path.partition("?")[0], answer)
         return answer
 
-    async def get(self, path: str, *, by: Mapping[str, str] = CLIENT_KEY, **headers: str) -> Answer:
+    async def get(
+        self, path: str, *, by: Mapping[str, str] = CLIENT_KEY, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         return await self.call("GET", path, by=by, headers=headers)
 
     async def post(

@@ -25,14 +25,14 @@ async def test_a_path_is_told_with_what_it_allows(api: Api) -> None:
 
 
 async def test_a_call_keeps_the_id_that_it_came_with(api: Api) -> None:
-    answer = await api.get("/api/executions/exec_1", **{"X-Request-ID": "trace-7.a"})
+    answer = await api.get("/api/executions/exec_1", headers={"X-Request-ID": "trace-7.a"})
 
     assert answer.headers["X-Request-ID"] == "trace-7.a"
 
 
 @pytest.mark.parametrize("given", ["", "with space", "x" * 129, "<script>", "ü"])
 async def test_an_id_that_could_not_be_logged_is_replaced(api: Api, given: str) -> None:
-    answer = await api.get("/api/healthz", **{"X-Request-ID": given})
+    answer = await api.get("/api/healthz", headers={"X-Request-ID": given})
 
     assert answer.headers["X-Request-ID"] == "req_1"
 
@@ -79,7 +79,7 @@ async def test_no_answer_says_what_it_is_made_with(api: Api) -> None:
 
 
 async def test_an_announced_upgrade_to_something_else_is_just_a_call(api: Api) -> None:
-    answer = await api.get("/api/healthz", Connection="upgrade", Upgrade="h2c")
+    answer = await api.get("/api/healthz", headers={"Connection": "upgrade", "Upgrade": "h2c"})
 
     assert answer.status == 200
 
