@@ -55,6 +55,10 @@ def read(model: type[M], document: Any, at: Path = ()) -> M:
 def read_query(model: type[C], query: Iterable[tuple[str, str]]) -> C:
     """A query string's pairs as a `model`; raises `Refused` 422 with the name of each fault."""
     folded, names = _folded(model, query, ())
+    # A body's text passed the gate; a query's may still hold what no database can store.
+    unprintable = [name for name, value in folded.items() if not value.isprintable()]
+    if unprintable:
+        raise invalid([detail((names[name],), "must have printable characters only") for name in unprintable])
     try:
         return model.model_validate_strings(folded)
     except ValidationError as error:

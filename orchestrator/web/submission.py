@@ -49,7 +49,10 @@ class ExecuteBody(ClientModel):
 class BatchBody(ClientModel):
     """Many executions to be made, each as in a request of its own."""
 
-    executions: Annotated[list[Any], Field(max_length=MOST_OF_A_BATCH, description="Up to 1,000 of `ExecuteBody`.")]
+    executions: Annotated[
+        list[Any],
+        Field(max_length=MOST_OF_A_BATCH, json_schema_extra={"items": {"$ref": "#/components/schemas/ExecuteBody"}}),
+    ]
 
 
 def execute_request(
@@ -67,7 +70,7 @@ def execute_request(
         input=body.input,
         priority=body.priority,
         key=key,
-        body_hash=hash_of(body),
+        body_hash=b"" if key is None else hash_of(body),
         request_id=body.request_id,
     )
 

@@ -17,5 +17,5 @@ def parts() -> Parts:
 
 @pytest.fixture
 async def api(parts: Parts) -> AsyncIterator[Api]:
-    async with serving(parts) as api:
+    async with serving(parts.services()) as api:
         yield api

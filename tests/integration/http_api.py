@@ -432,9 +432,9 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(parts: Parts) -> AsyncIterator[Api]:
-    """The API over these parts, and a client of it."""
-    runner = runner_of(parts.services())
+async def serving(services: Services) -> AsyncIterator[Api]:
+    """The API over these services, and a client of it."""
+    runner = runner_of(services)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

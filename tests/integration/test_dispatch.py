@@ -559,6 +559,39 @@ async def test_a_command_through_another_replica_reaches_the_owner(database: Dat
     assert execution.status is ExecutionStatus.CANCELLED
 
 
+async def test_an_input_that_no_workers_gate_would_pass_fails_its_stage_and_nothing_else(
+    database: Database, tmp_path: Path
+) -> None:
+    deep: Any = "bottom"
+    for _ in range(62):
+        deep = [deep]
+    source = "template: deep\nstages: {only: {action: work, with: {value: {a: {b: {c: '${input.value}'}}}}}}\n"
+    async with a_replica(database, tmp_path) as replica:
+        await ScriptedWorker(replica, honest).join()
+        execution = await final(replica, await run(replica, database, source, given={"value": deep}))
+        other = await final(replica, await run(replica, database, SINGLE))
+
+    assert execution.status is ExecutionStatus.FAILED
+    assert execution.error is not None
+    assert "nested deeper than 64 levels" in execution.error.message
+    assert other.status is ExecutionStatus.COMPLETED
+
+
+async def test_a_refusal_of_what_was_accepted_is_not_charged(database: Database, tmp_path: Path) -> None:
+    def forgetful(worker: ScriptedWorker, packet: OrchestratorPacket) -> None:
+        if isinstance(packet, Process) and len(worker.offered()) == 1:
+            worker.say(reject(packet, "busy", retry_after_ms=10))  # type: ignore[arg-type]
+        else:
+            honest(worker, packet)
+
+    async with a_replica(database, tmp_path) as replica:
+        worker = await ScriptedWorker(replica, forgetful).join()
+        execution = await final(replica, await run(replica, database, SINGLE))
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
+    assert len(worker.offered()) == 2
+
+
 async def test_the_built_in_check_goes_through_the_real_queue(database: Database, tmp_path: Path) -> None:
     async with a_replica(database, tmp_path) as replica:
         source = "template: check\nstages: {echo: {action: baton.check, with: {sent: '${input}'}}}\n"

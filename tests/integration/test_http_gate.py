@@ -231,6 +231,8 @@ async def test_a_name_that_nothing_can_have_is_not_found(api: Api, path: str) ->
         "cursor=%00",
         "cursor=" + "A" * 5_000,
         "template=" + "x" * 201,
+        "template=%00",
+        "clientId=client_1%0a",
     ],
 )
 async def test_a_query_that_is_not_right_is_refused(api: Api, query: str) -> None:

@@ -65,7 +65,7 @@ def hub(parts: Parts) -> ScriptedHub:
 @pytest.fixture
 async def api(parts: Parts, hub: ScriptedHub) -> AsyncIterator[Api]:
     """The API over the scripted hub."""
-    async with serving(parts) as api:
+    async with serving(parts.services()) as api:
         yield api
 
 
@@ -158,7 +158,7 @@ async def test_nothing_falls_between_the_watching_and_the_reading(parts: Parts) 
             parts.hub.publish("exec_1", notice)
 
     parts.executions.on_read = meanwhile
-    async with serving(parts) as api, watching(api) as stream:
+    async with serving(parts.services()) as api, watching(api) as stream:
         told = await stream.rest()
 
     assert [(name, number) for name, _, number in told] == [("snapshot", "4"), ("stage", "5"), ("end", "6")]
@@ -304,7 +304,7 @@ async def test_a_server_that_stops_lets_its_streams_go(parts: Parts, hub: Script
     a_snapshot(parts, 4)
     hub.watcher.patience = 0.01
     async with aiohttp.ClientSession() as session:
-        async with serving(parts) as api:
+        async with serving(parts.services()) as api:
             response = await session.get(f"{api.url}/api/executions/exec_1/events", headers=CLIENT_KEY)
         told = await Stream(response).rest()
 

@@ -412,6 +412,78 @@ async def test_a_url_that_cannot_be_a_workers_is_refused_at_registration(
     assert known == []
 
 
+async def test_a_worker_that_registers_again_in_the_middle_of_a_call_goes_on_with_it(
+    database: Database, tmp_path: Path
+) -> None:
+    worker = SeedWorker()
+    worker.process = worker.wait
+    async with at_work(database, tmp_path, worker) as (replica, url):
+        execution_id = await run(replica, database)
+        await worker.processing.wait()
+        await register(replica, url)
+        worker.go_on.set()
+        execution = await final(replica, execution_id)
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
+    assert sum(call == "process" for call, _ in worker.calls) == 1
+
+
+async def test_a_worker_that_moves_in_the_middle_of_a_call_is_asked_for_it_at_its_new_place(
+    database: Database, tmp_path: Path
+) -> None:
+    worker = SeedWorker()
+    worker.process = worker.wait
+    async with (
+        TestServer(worker.application()) as elsewhere,
+        at_work(database, tmp_path, worker) as (replica, _),
+    ):
+        execution_id = await run(replica, database)
+        await worker.processing.wait()
+        worker.process = worker.complete
+        await register(replica, str(elsewhere.make_url("/")))
+        execution = await final(replica, execution_id)
+        worker.go_on.set()
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
+
+
+async def test_a_5xx_to_process_is_tried_again_also_if_its_body_names_no_error(
+    database: Database, tmp_path: Path
+) -> None:
+    worker = SeedWorker()
+
+    async def fail_once(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        if sum(call == "process" for call, _ in worker.calls) > 1:
+            return await worker.complete(request, body)
+        return web.json_response({"executionId": body["executionId"], "status": "failed"}, status=500)
+
+    worker.process = fail_once
+    source = ONCE.replace("max: 1", "max: 2, backoff: 1ms..1ms")
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database, source))
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 2)
+
+
+async def test_a_busy_workers_retry_after_is_waited_for(database: Database, tmp_path: Path) -> None:
+    worker = SeedWorker()
+
+    async def busy(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        return web.Response(status=503, headers={"Retry-After": "7"})
+
+    worker.handshake = busy
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution_id = await run(replica, database)
+        async with asyncio.timeout(10):
+            while (seed := replica.fleet.get("seed")) is None or "work" not in seed.facts.refusals:
+                await asyncio.to_thread(int)
+        explained = await replica.outlook.explain(CLIENT, execution_id)
+
+    [considered] = explained["stages"][0]["workers"]
+    assert considered["code"] == "busy"
+    assert 6000 < considered["againInMs"] <= 7000
+
+
 async def test_a_successor_asks_again_for_what_was_at_a_worker_that_cannot_be_asked(
     database: Database, tmp_path: Path
 ) -> None:

@@ -45,11 +45,11 @@ async def test_the_wheel_runs_a_shipped_template_from_another_folder(
     async with Baton(tmp_path / "data", workers="all") as baton:
         execution = await baton.finished(await baton.execute("greet_twice", {"name": "Ann"}))
 
-    where = subprocess.run(
-        [str(python), "-P", "-c", "import orchestrator; print(orchestrator.__file__)"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
     assert execution["result"] == {"text": "hello Ann!"}
+
+
+def test_the_environment_has_baton_from_the_wheel_alone(python: Path) -> None:
+    script = "import orchestrator; print(orchestrator.__file__)"
+    where = subprocess.run([str(python), "-P", "-c", script], check=True, capture_output=True, text=True)
+
     assert str(ROOT) not in where.stdout

@@ -113,6 +113,8 @@ def test_a_query_is_read_from_text() -> None:
         ([("dish", "soup"), ("howMany", "three")], "howMany"),
         ([("dish", "soup"), ("dish", "salad")], "dish"),
         ([("dish", "soup"), ("page", "1")], "page"),
+        ([("dish", "so\0up")], "dish"),
+        ([("dish", "so\udcffup")], "dish"),
         ([], "dish"),
     ],
 )

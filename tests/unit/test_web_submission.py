@@ -88,6 +88,12 @@ def test_a_checked_request_names_the_template_where_it_stands() -> None:
     )
 
 
+def test_a_request_without_a_key_needs_no_hash() -> None:
+    request = execute_request("client_1", body(input={"name": "Ada"}), None, PUBLISHED, TEMPLATE)
+
+    assert (request.key, request.body_hash) == (None, b"")
+
+
 def test_every_fault_of_the_input_is_told_at_its_path() -> None:
     with pytest.raises(Refused) as caught:
         execute_request("client_1", body(input={"name": 1, "tone": "cold"}), None, PUBLISHED, TEMPLATE)
