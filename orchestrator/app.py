@@ -45,7 +45,7 @@ from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
 from orchestrator.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
-from orchestrator.web.application import build_app
+from orchestrator.web.application import runner_of
 from orchestrator.web.ports import Check, Services
 
 REPLICAS_OF_A_FOLDER: Final = 64
@@ -123,7 +123,7 @@ class System:
             pace=self._pace,
         )
         services = self._services(replica, database, templates, tables, passwords)
-        runner = web.AppRunner(build_app(services), access_log=None)
+        runner = runner_of(services)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await replica.start()

@@ -44,7 +44,10 @@ BODY_WIDTH: Final = 110
 
 @click.command()
 def demo() -> None:
-    """Make a course from a shipped text, on a system that is started for it and stopped after it."""
+    """Make a course from a shipped text.
+
+    On a system of its own, which is started for it and stopped after it.
+    """
     terminal = Terminal(as_json=False)
     terminal.note("Starting PostgreSQL, the orchestrator and the bundled workers ...")
     with tempfile.TemporaryDirectory(prefix="baton-demo-") as name, _system(Path(name)) as process:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.http_api import GREETING, Api, Parts, serving
+from tests.integration.http_api import Api, serving
+from tests.integration.http_parts import GREETING, Parts
 
 
 @pytest.fixture

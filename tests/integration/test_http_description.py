@@ -12,7 +12,8 @@ from aiohttp import web
 
 from orchestrator.web.application import build_app
 from orchestrator.web.table import ROUTES
-from tests.integration.http_api import NOBODY, Api, Parts, description
+from tests.integration.http_api import NOBODY, Api, description
+from tests.integration.http_parts import Parts
 
 
 def references(node: Any) -> list[str]:

@@ -7,7 +7,8 @@ import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.http_api import NOBODY, Api, Parts
+from tests.integration.http_api import NOBODY, Api
+from tests.integration.http_parts import Parts
 
 EXECUTE = {"template": "greet", "input": {"name": "Ada"}}
 

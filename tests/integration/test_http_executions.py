@@ -10,7 +10,8 @@ from orchestrator.core.execution import ExecutionStatus
 from orchestrator.core.requests import UnknownExecution, WrongState
 from orchestrator.store.executions import Snapshot
 from tests.factories import an_execution, happen
-from tests.integration.http_api import CLIENT, OTHER_KEY, Api, Parts
+from tests.integration.http_api import OTHER_KEY, Api
+from tests.integration.http_parts import CLIENT, Parts
 
 
 def a_row(number: int) -> dict[str, Any]:

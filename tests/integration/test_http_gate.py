@@ -15,7 +15,8 @@ from orchestrator.web.identity import Access
 from orchestrator.web.routing import FromBody, FromBytes, Route
 from orchestrator.web.table import ROUTES
 from protocol.codec import MAX_DOCUMENT_BYTES
-from tests.integration.http_api import CLIENT_KEY, WORKER, Api, Parts
+from tests.integration.http_api import CLIENT_KEY, WORKER, Api
+from tests.integration.http_parts import Parts
 
 POSTS = [route for route in ROUTES if route.method == "POST"]
 OBJECTS = [route for route in POSTS if isinstance(route.intake, FromBody)]

@@ -1,7 +1,8 @@
 """Whether it lives, whether it can work, and how it is: asked by anybody."""
 
 from orchestrator.web.ports import Check
-from tests.integration.http_api import NOBODY, Api, Parts
+from tests.integration.http_api import NOBODY, Api
+from tests.integration.http_parts import Parts
 
 
 async def test_life_asks_nothing_of_others(api: Api, parts: Parts) -> None:

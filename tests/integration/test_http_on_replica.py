@@ -17,7 +17,8 @@ from orchestrator.web.identity import Access
 from orchestrator.web.ports import Services
 from orchestrator.web.table import ROUTES
 from protocol.packets import Process
-from tests.integration.http_api import CLIENT_KEY, NOBODY, OTHER_KEY, WORKER, Api, Parts, serving
+from tests.integration.http_api import CLIENT_KEY, NOBODY, OTHER_KEY, WORKER, Api, serving
+from tests.integration.http_parts import Parts
 from tests.replicas import CHAIN, ScriptedWorker, a_replica, accepting, honest, silent
 
 APPROVAL = "template: approval\nstages: {ask: {wait: {signal: approved}}}\noutput: {by: '${stages.ask.output.by}'}\n"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from protocol.packets import Failure, Metrics, Progress, Result
-from tests.integration.http_api import WORKER, Api, Parts
+from tests.integration.http_api import WORKER, Api
+from tests.integration.http_parts import Parts
 
 STAGE = "/api/executions/exec_1/stages/exec_1.hello"
 ATTEMPT = {"execution_id": "exec_1", "stage_id": "exec_1.hello", "fence": 7}

@@ -3,7 +3,8 @@
 import pytest
 
 from orchestrator.accounts.throttle import Throttled
-from tests.integration.http_api import CLIENT_KEY, NOBODY, SESSION, Api, Parts
+from tests.integration.http_api import CLIENT_KEY, NOBODY, SESSION, Api
+from tests.integration.http_parts import Parts
 
 
 @pytest.mark.parametrize("name", ["email", "username"])

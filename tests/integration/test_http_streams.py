@@ -17,7 +17,8 @@ from orchestrator.store.executions import Snapshot
 from orchestrator.web import streams
 from orchestrator.web.streams import KEEP_ALIVE_SECONDS
 from tests.factories import an_execution, happen
-from tests.integration.http_api import CLIENT, CLIENT_KEY, OTHER_KEY, Api, Parts, serving
+from tests.integration.http_api import CLIENT_KEY, OTHER_KEY, Api, serving
+from tests.integration.http_parts import CLIENT, Parts
 
 QUIET: list[Notice] = []
 

@@ -6,7 +6,8 @@ import pytest
 
 from orchestrator.core.requests import KeyReused, UnknownExecution, WrongState
 from orchestrator.web.submission import MOST_OF_A_BATCH
-from tests.integration.http_api import CLIENT, OTHER_KEY, Api, Parts
+from tests.integration.http_api import OTHER_KEY, Api
+from tests.integration.http_parts import CLIENT, Parts
 
 EXECUTE = "/api/pipelines/execute"
 BATCH = "/api/pipelines/execute/batch"

@@ -3,7 +3,8 @@
 import orjson
 import pytest
 
-from tests.integration.http_api import GREETING, OTHER_KEY, WORKER, Api
+from tests.integration.http_api import OTHER_KEY, WORKER, Api
+from tests.integration.http_parts import GREETING
 
 COUNTING = "template: count\nstages:\n  up: {action: count}\n"
 REGISTRATION = {"workerId": "worker-1", "capabilities": ["count"]}

@@ -7,7 +7,8 @@ import pytest
 
 from orchestrator.core.requests import RegistrationRefused
 from protocol.packets import AttemptKey, Directive, Heartbeat, Registration
-from tests.integration.http_api import CLIENT_KEY, WORKER, Api, Parts
+from tests.integration.http_api import CLIENT_KEY, WORKER, Api
+from tests.integration.http_parts import Parts
 
 REGISTRATION = {"workerId": "worker-1", "capabilities": ["echo"], "maxConcurrentExecutions": 2}
 SHOWN = {

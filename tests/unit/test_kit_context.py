@@ -75,7 +75,7 @@ def test_usage_cannot_be_negative(context: Context, usage: dict[str, float]) -> 
         context.report_usage(**usage)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("amount", [10**9, 10**30, float("inf"), "a lot"])
+@pytest.mark.parametrize("amount", [10**9 + 1, 10**30, float("inf"), "a lot"])
 def test_an_amount_that_the_protocol_cannot_carry_is_refused_and_not_counted(
     context: Context, amount: float | str
 ) -> None:
