@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from orchestrator.core.seams import Timer
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 
 
 class SystemClock:
@@ -44,7 +45,7 @@ class TimeOrderedIds:
 
 
 def _base32(number: int) -> str:
-    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 class SystemRandom:

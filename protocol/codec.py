@@ -77,7 +77,7 @@ def _outside_of_strings(data: bytes) -> bytes:
 
 def encode_frame(packets: Sequence[Packet]) -> bytes:
     """One WebSocket frame: the packets as a JSON array."""
-    return orjson.dumps([packet.model_dump(mode="json", by_alias=True, exclude_none=True) for packet in packets])
+    return b"[" + b",".join(packet.encoded() for packet in packets) + b"]"
 
 
 def decode_worker_frame(data: bytes, max_bytes: int = MAX_RESULT_BYTES) -> list[WorkerPacket]:

@@ -362,7 +362,7 @@ class Draft:
         execution = self.execution
         tally = execution.tally
         for name, stage in self._changed.items():
-            tally = tally.without(execution.stages[name]).with_(stage)
+            tally = tally.after(execution.stages[name], stage)
         result = execution.result
         if tally.open == 0 and self.ending is None:
             try:

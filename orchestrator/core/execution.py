@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from orchestrator.core.stage import Stage, StageStatus, Usage
+from orchestrator.core.stage import ACTIVE, Stage, StageStatus, Usage
 from orchestrator.core.template import StageSpec, Template
 from protocol.packets import Failure
 
@@ -72,21 +72,21 @@ class Tally(NamedTuple):
     waiting: int = 0
     percent: float = 0.0
 
-    def with_(self, stage: Stage) -> "Tally":
+    def after(self, before: Stage | None, stage: Stage) -> "Tally":
+        """The counts when `stage` has taken the place of `before`."""
+        if before is not None:
+            if before.status in ACTIVE and stage.status in ACTIVE and before.progress == stage.progress:
+                return self
+            return self._count(before, -1)._count(stage, 1)
         return self._count(stage, 1)
-
-    def without(self, stage: Stage) -> "Tally":
-        return self._count(stage, -1)
 
     def _count(self, stage: Stage, sign: int) -> "Tally":
         if stage.is_final:
             return Tally(self.open, self.active, self.waiting, self.percent + sign * 100.0)
-        is_waiting = stage.status is StageStatus.WAITING
-        is_active = not is_waiting and stage.status is not StageStatus.PENDING
         return Tally(
             self.open + sign,
-            self.active + sign * is_active,
-            self.waiting + sign * is_waiting,
+            self.active + sign * (stage.status in ACTIVE),
+            self.waiting + sign * (stage.status is StageStatus.WAITING),
             self.percent + sign * stage.progress,
         )
 
@@ -159,7 +159,7 @@ def prepare(execution: Execution, stages: Mapping[str, Stage]) -> None:
     execution.scope = {"input": execution.input, "stages": outputs}
     execution.tally = NOTHING_COUNTED
     for stage in execution.stages.values():
-        execution.tally = execution.tally.with_(stage)
+        execution.tally = execution.tally.after(None, stage)
 
 
 def evolve(execution: Execution, step: Step) -> None:

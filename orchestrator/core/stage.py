@@ -33,6 +33,9 @@ FINAL: Final = frozenset({StageStatus.COMPLETED, StageStatus.FAILED, StageStatus
 LIVE: Final = frozenset({StageStatus.OFFERED, StageStatus.ACCEPTED, StageStatus.RUNNING, StageStatus.CANCELLING})
 """A worker may hold an attempt: a fence and a slot belong to the stage."""
 
+ACTIVE: Final = LIVE | {StageStatus.READY}
+"""The execution moves by itself: something is offered, at work, or about to be."""
+
 SHOWN_AS: Final = {
     StageStatus.PENDING: "pending",
     StageStatus.READY: "pending",

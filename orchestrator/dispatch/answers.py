@@ -29,7 +29,6 @@ from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
 from orchestrator.dispatch.fleet import Answered, Assignment, Worker
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.record import Conversation, Record
-from protocol.codec import dumps
 from protocol.errors import FailureCode, RefusalCode
 from protocol.packets import Accept, Cancel, Failure, Heartbeat, Log, Metrics, Progress, Reject, Result, WorkerPacket
 
@@ -249,7 +248,7 @@ class Answers:
         conversation = self._log(record, fence, packet)
         for told in conversation:
             # The ack is logged with the commit that it tells of, and leaves after it.
-            ack = dumps(ack_of(packet, committed=True).document())
+            ack = ack_of(packet, committed=True).encoded()
             told.add(record.next_sequence(), self._clock.now(), True, "ack", ack)
         assignment.waiting_for_commit.append(answered)
         assignment.lease_until = assignment.timeout_at = None
@@ -354,13 +353,13 @@ class Answers:
     def _stop(self, worker: Worker, execution_id: str, stage: str, fence: int) -> None:
         packet = Cancel(execution_id=execution_id, stage_id=stage, fence=fence, reason="stale")
         if worker.link is not None:
-            worker.link.send(packet, dumps(packet.document()))
+            worker.link.send(packet, packet.encoded())
 
     def _log(self, record: Record, fence: int, packet: WorkerPacket) -> tuple[Conversation, ...]:
         conversation = record.conversations.get(fence)
         if conversation is None:
             return ()
-        conversation.add(record.next_sequence(), self._clock.now(), False, packet.type, dumps(packet.document()))
+        conversation.add(record.next_sequence(), self._clock.now(), False, packet.type, packet.encoded())
         return (conversation,)
 
 

@@ -25,7 +25,7 @@ from orchestrator.dispatch.ready import Parked
 from orchestrator.dispatch.watch import Hub
 from orchestrator.store.journal import Journal
 from orchestrator.store.record import Conversation, Record
-from protocol.codec import MAX_RESULT_BYTES, admit, dumps
+from protocol.codec import MAX_RESULT_BYTES, admit
 from protocol.errors import ProtocolError
 from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Resources, Result
 
@@ -189,9 +189,9 @@ class Dispatcher:
             offer_expires_ms=int(self.pace.offer_expires * 1000),
             lease_ms=int(self.pace.lease * 1000),
         )
-        encoded = dumps([packet.document()])
-        admit(encoded, MAX_RESULT_BYTES)
-        return packet, encoded[1:-1]
+        encoded = packet.encoded()
+        admit(b"[%b]" % encoded, MAX_RESULT_BYTES)
+        return packet, encoded
 
     # --------------------------------------------------------------------------------------------- what goes out
 
@@ -204,7 +204,7 @@ class Dispatcher:
         encoded: bytes | None = None,
     ) -> None:
         """Log the packet in its conversation and hand it to the worker's link, if it has one now."""
-        encoded = encoded or dumps(packet.document())
+        encoded = encoded or packet.encoded()
         if conversation is not None:
             conversation.add(record.next_sequence(), self.clock.now(), True, packet.type, encoded)
         if worker.link is not None:
@@ -258,7 +258,7 @@ class Dispatcher:
     def send_ack(self, worker: Worker, result: Result, committed: bool) -> None:
         packet = ack_of(result, committed=committed)
         if worker.link is not None:
-            worker.link.send(packet, dumps(packet.document()))
+            worker.link.send(packet, packet.encoded())
 
     # ------------------------------------------------------------------------------------------- what is settled
 

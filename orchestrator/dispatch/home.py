@@ -21,7 +21,6 @@ from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.record import Record
 from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
-from protocol.codec import dumps
 from protocol.packets import PROTOCOL_VERSION, Directive, Drain, Heartbeat, Registered, Registration
 
 PROBE_TIMEOUT: Final = 3.0
@@ -149,7 +148,7 @@ class Home:
             stage = record.execution.stages[assignment.stage] if record is not None else None
             if worker.link and record is not None and stage is not None and stage.status is StageStatus.RUNNING:
                 packet = self._dispatcher.process_packet(record, stage, assignment.fence)
-                worker.link.send(packet, dumps(packet.document()))
+                worker.link.send(packet, packet.encoded())
 
     def adopt(self, record: Record) -> None:
         """Attempts that were alive under the former owner: their workers have a lease's time to be heard of."""
@@ -207,7 +206,7 @@ class Home:
             worker.facts.draining = True
             if worker.link is not None:
                 packet = Drain()
-                worker.link.send(packet, dumps(packet.document()))
+                worker.link.send(packet, packet.encoded())
         return known
 
     # --------------------------------------------------------------------------------------------------- being alive
