@@ -107,7 +107,7 @@ class System:
         tables, passwords = AccountTables(database), Passwords()
         stack.callback(passwords.close)
         credentials = await first_credentials(self._data_dir, os.environ, tables, passwords, self._ids, self._random)
-        templates = Templates(database)
+        templates = Templates(database, self._clock)
         await _publish_shipped(templates)
         session = await stack.enter_async_context(worker_session())
         replica = Replica(

@@ -51,7 +51,7 @@ _ids = TimeOrderedIds()
 
 async def published(database: Database, source: str = CHAIN) -> Template:
     """The template as `Templates` hands it out, published for the tests' client."""
-    templates = Templates(database)
+    templates = Templates(database, SystemClock())
     template = parse_template(source)
     version, _ = await templates.publish(CLIENT, template, source)
     return await templates.version(CLIENT, template.name, version)
@@ -85,7 +85,7 @@ async def a_replica(
         replica = Replica(
             replica_id=name,
             database=database,
-            templates=Templates(database),
+            templates=Templates(database, SystemClock()),
             blobs=ObjectBlobs.in_folder(folder / "artifacts"),
             reach=Reach(session, "secret", "http://127.0.0.1:1"),
             clock=SystemClock(),

@@ -159,9 +159,14 @@ class Commands:
         if not owned:
             self._engine.ready[action].has_given_back(order)
         outcome = self._journal.submit(Submission(record, owned, action, key, body_hash))
+        begun = owned and key is None
+        if begun:
+            # Its first offer may leave while the flush is under way; nothing that a worker reports can overtake it.
+            self._engine.take_up(record)
+            self._claims.trim(action)
         if owned:
             # A callback and not the code after the await: the caller may be gone before the flush is through.
-            outcome.add_done_callback(lambda done: self._begin(record, action, done))
+            outcome.add_done_callback(lambda done: self._settled(record, action, done, begun=begun))
         async with asyncio.timeout(DURABLE_SECONDS):
             result = await asyncio.shield(outcome)
         if not isinstance(result, Duplicate):
@@ -177,11 +182,13 @@ class Commands:
         estimate = self._outlook.completion(submitted.execution, submitted.action, position)
         return Queued(submitted.execution_id, position, estimate)
 
-    def _begin(self, record: Record, action: str, outcome: "asyncio.Future[Outcome]") -> None:
-        if outcome.cancelled() or outcome.exception() is not None or isinstance(outcome.result(), Duplicate):
-            return
-        self._engine.take_up(record)
-        self._claims.trim(action)
+    def _settled(self, record: Record, action: str, outcome: "asyncio.Future[Outcome]", *, begun: bool) -> None:
+        """The submission's flush is through: drive the execution, or forget that it was begun."""
+        if outcome.cancelled() or outcome.exception() is not None:
+            self._dispatcher.abandon(record.execution.execution_id)
+        elif not begun and not isinstance(outcome.result(), Duplicate):
+            self._engine.take_up(record)
+            self._claims.trim(action)
 
 
 def first_action(execution: Execution) -> str:

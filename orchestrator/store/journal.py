@@ -204,7 +204,12 @@ class _Partition:
             batch.add_submission(self._submissions.pop(execution_id))
         # What nobody waits for stays back until its time: its next state is likely to overtake it, and saves a write.
         now = self._journal.clock.monotonic()
-        due = [execution_id for execution_id, dirty in self._dirty.items() if dirty.due <= now or self._draining]
+        due = [
+            execution_id
+            for execution_id, dirty in self._dirty.items()
+            # A statement does not see the rows that it inserts itself: what is submitted here changes in the next one.
+            if (dirty.due <= now or self._draining) and execution_id not in batch.submitted
+        ]
         for execution_id in due[:BATCH_EXECUTIONS]:
             batch.add_dirty(self._dirty.pop(execution_id))
         return batch

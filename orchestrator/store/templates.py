@@ -4,8 +4,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+import asyncpg
 import orjson
 
+from orchestrator.core.seams import Clock
 from orchestrator.core.template import Template, parse_template
 from orchestrator.store.database import Database
 from orchestrator.store.statements import statements
@@ -13,6 +15,8 @@ from orchestrator.store.statements import statements
 SHIPPED: Final = ""
 """The namespace of the templates that come with Baton."""
 CACHED: Final = 1000
+FRESH_SECONDS: Final = 1.0
+"""How long a name's latest version is remembered: so late another replica's publication may be seen here."""
 
 
 class UnknownTemplate(Exception):
@@ -42,9 +46,11 @@ class Published:
 class Templates:
     """The table master_templates, with parsed templates cached: a published version never changes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._sql = statements("templates")
+        self._found: dict[tuple[str, str, int | None], tuple[float, Published]] = {}
         self._parsed: dict[tuple[str, str, int], Template] = {}
 
     async def publish(self, client_id: str, template: Template, source: str) -> tuple[int, bool]:
@@ -70,39 +76,31 @@ class Templates:
             await connection.execute(
                 self._sql["publish"], client_id, template.name, version, template.content_hash, source, document
             )
+        self._found.clear()
         return version, True
 
     async def find(self, client_id: str, name: str, version: int | None = None) -> Published:
         """What the client sees under this name; raises `UnknownTemplate`."""
+        now = self._clock.monotonic()
+        until, known = self._found.get((client_id, name, version), (now, None))
+        if known is not None and now < until:
+            return known
         async with self._database.acquire() as connection:
             row = await connection.fetchrow(self._sql["find"], client_id, name, version)
         if row is None:
             wanted = name if version is None else f"{name} {version}"
             raise UnknownTemplate(f"there is no template {wanted}")
-        return Published(
-            row["client_id"],
-            row["name"],
-            row["version"],
-            row["source"],
-            orjson.loads(row["document"]),
-            row["published_at"],
-        )
+        if len(self._found) >= CACHED:
+            self._found.clear()
+        published = _published(row, row["source"])
+        self._found[client_id, name, version] = now + FRESH_SECONDS, published
+        return published
 
     async def list(self, client_id: str) -> list[Published]:
         """The latest version of each template that the client sees, by name."""
         async with self._database.acquire() as connection:
             rows = await connection.fetch(self._sql["list"], client_id)
-        return [
-            Published(
-                row["client_id"],
-                row["name"],
-                row["version"],
-                "",
-                orjson.loads(row["document"]),
-                row["published_at"],
-            )
-            for row in rows
-        ]
+        return [_published(row, "") for row in rows]
 
     async def version(self, client_id: str, name: str, version: int) -> Template:
         """One published version, parsed, by exactly where it stands."""
@@ -117,3 +115,14 @@ class Templates:
                 self._parsed.pop(next(iter(self._parsed)))
             template = self._parsed[key] = replace(parse_template(source), version=version)
         return template
+
+
+def _published(row: asyncpg.Record, source: str) -> Published:
+    return Published(
+        row["client_id"],
+        row["name"],
+        row["version"],
+        source,
+        orjson.loads(row["document"]),
+        row["published_at"],
+    )

@@ -13,6 +13,7 @@ from orchestrator.dispatch.workers import Workers
 from orchestrator.store.accounts import AccountTables
 from orchestrator.store.database import Database
 from orchestrator.store.templates import Templates
+from orchestrator.system import SystemClock
 from orchestrator.web.identity import Access
 from orchestrator.web.ports import Services
 from orchestrator.web.table import ROUTES
@@ -25,7 +26,7 @@ APPROVAL = "template: approval\nstages: {ask: {wait: {signal: approved}}}\noutpu
 
 
 def services_of(replica: Replica, database: Database) -> Services:
-    templates = Templates(database)
+    templates = Templates(database, SystemClock())
     return replace(
         Parts().services(),
         commands=replica.commands,

@@ -72,7 +72,7 @@ class Desk:
 @asynccontextmanager
 async def a_desk(database: Database, folder: Path, replica_id: str = "replica_1") -> AsyncIterator[Desk]:
     blobs = ObjectBlobs.in_folder(folder / "artifacts")
-    loading = Loading(Templates(database), blobs)
+    loading = Loading(Templates(database, SystemClock()), blobs)
     stale: list[str] = []
     ownership, cut = Ownership(database, loading, replica_id), Cut()
     journal = Journal(database, blobs, SystemClock(), cut, replica_id, stale.append)
@@ -153,7 +153,7 @@ async def test_a_replica_whose_epoch_was_raised_writes_nothing(desk: Desk, datab
     await desk.submit(record)
     take_up(record)
     before = await desk.stored(record)
-    successor = Ownership(database, Loading(Templates(database), desk.journal.blobs), "replica_1")
+    successor = Ownership(database, Loading(Templates(database, SystemClock()), desk.journal.blobs), "replica_1")
     await successor.register("http://127.0.0.1:2", LEASE)
 
     desk.journal.note(record, ["one"], (), None, urgent=True)
