@@ -131,9 +131,9 @@ CREATE INDEX executions_of_client ON pipeline_executions (client_id, execution_i
 
 -- A row appears with the first thing that happens to the stage; until then it is pending.
 -- pending -> ready | waiting | skipped | cancelled          ready -> offered | failed | skipped | cancelled
--- offered -> accepted | ready | cancelling                  accepted -> running | ready | cancelling
--- running -> completed | failed | ready | cancelling        waiting -> completed | failed | skipped | cancelled
--- cancelling -> cancelled                                   completed, failed, skipped, cancelled: final
+-- offered -> running | ready | cancelling                   running -> completed | failed | ready | cancelling
+-- waiting -> completed | failed | skipped | cancelled       cancelling -> cancelled
+-- completed, failed, skipped, cancelled: final
 -- attempt counts charged tries; offer_round counts offers since the last charge. Only `fence` may report;
 -- settled_fence is the one whose result was taken, so that the same result sent again gets the same ack.
 CREATE TABLE stage_executions (
@@ -141,7 +141,7 @@ CREATE TABLE stage_executions (
     name          text COLLATE "C" NOT NULL,
     client_id     text COLLATE "C" NOT NULL,
     action        text COLLATE "C",
-    status        text     NOT NULL CHECK (status IN ('pending', 'ready', 'offered', 'accepted', 'running', 'waiting',
+    status        text     NOT NULL CHECK (status IN ('pending', 'ready', 'offered', 'running', 'waiting',
         'cancelling', 'completed', 'failed', 'skipped', 'cancelled')),
     attempt       smallint NOT NULL CHECK (attempt >= 1),
     offer_round   integer  NOT NULL,
@@ -158,7 +158,7 @@ CREATE TABLE stage_executions (
     started_at    timestamptz,
     finished_at   timestamptz,
     PRIMARY KEY (execution_id, name),
-    CONSTRAINT live_has_a_fence CHECK (status NOT IN ('offered', 'accepted', 'running', 'cancelling')
+    CONSTRAINT live_has_a_fence CHECK (status NOT IN ('offered', 'running', 'cancelling')
         OR (fence IS NOT NULL AND worker_id IS NOT NULL)),
     CONSTRAINT final_stage_is_finished CHECK ((status IN ('completed', 'failed', 'skipped', 'cancelled'))
         = (finished_at IS NOT NULL))

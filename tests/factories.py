@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.core.decide import decide
-from orchestrator.core.events import Accepted, Event, Offered, Owned, Started
+from orchestrator.core.events import Accepted, Event, Offered, Owned
 from orchestrator.core.execution import Execution, Step, evolve, prepare
 from orchestrator.core.stage import Stage
 from orchestrator.core.template import Template, parse_template
@@ -52,5 +52,5 @@ def a_running(execution: Execution, stage: str, fence: int = 1) -> Execution:
     """The execution with this stage at work at worker `w` under the fence."""
     if execution.stages[stage].status == "pending":
         happen(execution, Owned())
-    happen(execution, Offered(stage, fence, "w"), Accepted(stage, fence, 10), Started(stage, fence))
+    happen(execution, Offered(stage, fence, "w"), Accepted(stage, fence, 10))
     return execution

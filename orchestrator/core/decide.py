@@ -28,7 +28,6 @@ from orchestrator.core.events import (
     Settled,
     SignalReceived,
     SignalTimedOut,
-    Started,
     TimedOut,
     Unrenderable,
     WorkerLost,
@@ -56,7 +55,6 @@ KIND: Final[Mapping[type[AttemptEvent], attempt.AttemptEvent]] = {
     Accepted: attempt.AttemptEvent.ACCEPT,
     Rejected: attempt.AttemptEvent.REJECT,
     OfferExpired: attempt.AttemptEvent.EXPIRE,
-    Started: attempt.AttemptEvent.START,
     NotStarted: attempt.AttemptEvent.NOT_START,
     Progressed: attempt.AttemptEvent.PROGRESS,
     Completed: attempt.AttemptEvent.COMPLETE,
@@ -138,10 +136,8 @@ def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
             )
         case Accepted():
             draft.begin()
-            draft.put(stage._replace(status=StageStatus.ACCEPTED, estimate_ms=event.estimate_ms, started_at=draft.at))
+            draft.put(stage._replace(status=StageStatus.RUNNING, estimate_ms=event.estimate_ms, started_at=draft.at))
             draft.effects.append(StartProcess(stage.name))
-        case Started():
-            draft.put(stage._replace(status=StageStatus.RUNNING))
         case Progressed():
             draft.put(
                 stage._replace(

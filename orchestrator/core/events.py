@@ -27,7 +27,7 @@ class Offered(AttemptFact):
 
 @dataclass(frozen=True, slots=True)
 class Accepted(AttemptFact):
-    """The worker said yes; its estimate is in milliseconds, where it gave one."""
+    """The worker said yes, and is told to process in the same turn; its estimate is in milliseconds, if it gave one."""
 
     estimate_ms: int | None = None
 
@@ -40,11 +40,6 @@ class Rejected(AttemptFact):
 @dataclass(frozen=True, slots=True)
 class OfferExpired(AttemptFact):
     """No answer in time: unknown, so the fence is dead and the stage is offered anew. Never charged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started(AttemptFact):
-    """The worker was told to process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +143,6 @@ AttemptEvent = (
     | Accepted
     | Rejected
     | OfferExpired
-    | Started
     | NotStarted
     | Progressed
     | Completed

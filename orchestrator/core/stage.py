@@ -1,7 +1,8 @@
 """One stage of an execution as a value, and which of its states are live or final.
 
-The attempt's part of the states (ready to cancelled) follows `protocol.attempt.TRANSITIONS`; `pending`, `waiting` and
-`skipped` exist only on the orchestrator's side.
+The attempt's part of the states (ready to cancelled) follows `protocol.attempt.TRANSITIONS`. `accepted` is passed
+through: the orchestrator answers an accept with `process` in the same turn. `pending`, `waiting` and `skipped` exist
+only on the orchestrator's side.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ class StageStatus(StrEnum):
     PENDING = "pending"
     READY = "ready"
     OFFERED = "offered"
-    ACCEPTED = "accepted"
     RUNNING = "running"
     WAITING = "waiting"
     CANCELLING = "cancelling"
@@ -30,7 +30,7 @@ class StageStatus(StrEnum):
 FINAL: Final = frozenset({StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED, StageStatus.CANCELLED})
 """No event leaves these."""
 
-LIVE: Final = frozenset({StageStatus.OFFERED, StageStatus.ACCEPTED, StageStatus.RUNNING, StageStatus.CANCELLING})
+LIVE: Final = frozenset({StageStatus.OFFERED, StageStatus.RUNNING, StageStatus.CANCELLING})
 """A worker may hold an attempt: a fence and a slot belong to the stage."""
 
 ACTIVE: Final = LIVE | {StageStatus.READY}
@@ -40,7 +40,6 @@ SHOWN_AS: Final = {
     StageStatus.PENDING: "pending",
     StageStatus.READY: "pending",
     StageStatus.OFFERED: "offered",
-    StageStatus.ACCEPTED: "running",
     StageStatus.RUNNING: "running",
     StageStatus.WAITING: "waiting",
     StageStatus.CANCELLING: "running",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import structlog
 
 from orchestrator.core.document import stage_id
-from orchestrator.core.events import Offered, Settled, Started, Unrenderable
+from orchestrator.core.events import Offered, Settled, Unrenderable
 from orchestrator.core.execution import StopAttempt
 from orchestrator.core.order import OrderKey
 from orchestrator.core.placement import NO_REFUSALS, Refusal, choose, objection
@@ -223,7 +223,6 @@ class Dispatcher:
         assignment.lease_until = now + self.pace.lease
         assignment.timeout_at = now + execution.spec(stage).timeout.total_seconds()
         conversation = record.conversations.get(state.fence)
-        self.engine.apply(record, Started(stage, state.fence), (conversation,) if conversation else ())
         self.send(record, worker, conversation, self.process_packet(record, state, state.fence))
 
     def process_packet(self, record: Record, stage: Stage, fence: int) -> Process:

@@ -26,7 +26,6 @@ from orchestrator.core.events import (
     Settled,
     SignalReceived,
     SignalTimedOut,
-    Started,
     TimedOut,
     Unrenderable,
     WorkerLost,
@@ -59,7 +58,7 @@ def test_an_accepted_offer_begins_the_execution_and_is_to_be_processed() -> None
 
     assert step.effects == (StartProcess("a"),)
     assert step.stages == (
-        Stage("a", StageStatus.ACCEPTED, offer_round=1, fence=7, worker_id="w", estimate_ms=250, started_at=NOON),
+        Stage("a", StageStatus.RUNNING, offer_round=1, fence=7, worker_id="w", estimate_ms=250, started_at=NOON),
     )
     assert (step.status, step.started_at) == (ExecutionStatus.RUNNING, NOON)
 
@@ -295,7 +294,6 @@ def test_a_retried_execution_keeps_its_completed_stages() -> None:
     [
         Accepted("a", 99),
         Rejected("a", 99),
-        Started("a", 99),
         Progressed("a", 99, 50.0),
         Completed("a", 99, {}),
         Failed("a", 99, FLAKY, 0.0),

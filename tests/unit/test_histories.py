@@ -26,7 +26,6 @@ from orchestrator.core.events import (
     Rejected,
     ResumeRequested,
     Settled,
-    Started,
     TimedOut,
     WorkerLost,
 )
@@ -74,10 +73,7 @@ class Histories(RuleBasedStateMachine):
                 case Enqueue(stage):
                     self.ready.add(stage)
                 case StartProcess(stage):
-                    fence = self.execution.stages[stage].fence
-                    assert fence is not None
                     self.charged[stage] += 1
-                    self.happen(Started(stage, fence))
         return True
 
     def snapshot(self) -> object:

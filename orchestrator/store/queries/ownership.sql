@@ -84,7 +84,7 @@ SELECT * FROM stage_executions WHERE execution_id = ANY ($1::text[]);
 SELECT p.execution_id, p.fence, p.stage_name, p.attempt, p.worker_id, p.packets
 FROM handshake_packets AS p
 JOIN stage_executions AS s ON s.execution_id = p.execution_id AND s.name = p.stage_name AND s.fence = p.fence
-WHERE p.execution_id = ANY ($1::text[]) AND s.status IN ('offered', 'accepted', 'running', 'cancelling');
+WHERE p.execution_id = ANY ($1::text[]) AND s.status IN ('offered', 'running', 'cancelling');
 
 -- name: waiting_actions
 -- What the queue holds, by action: whether there is anything to claim at all.
