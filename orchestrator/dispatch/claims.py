@@ -39,9 +39,12 @@ class Claims:
 
     # ----------------------------------------------------------------------------------------------- the window
 
-    def admits(self, action: str, key: OrderKey) -> bool:
+    def admits(self, action: str, key: OrderKey, input_bytes: int) -> bool:
         """Whether a new execution that begins with this action is taken straight into memory."""
-        return action == NO_ACTION or self._engine.ready[action].admits(key, self._dispatcher.fleet.window(action))
+        if action == NO_ACTION:
+            return True
+        window = self._dispatcher.fleet.window(action)
+        return self._engine.owned.has_room_for(input_bytes) and self._engine.ready[action].admits(key, window)
 
     def trim(self, action: str) -> None:
         """Give unstarted work back that no longer fits the window, the last in order first."""
@@ -64,6 +67,8 @@ class Claims:
     async def refill(self) -> None:
         """Claim, for each action with credit, what the window has room for."""
         for action in [*self._dispatcher.fleet.actions(), NO_ACTION]:
+            if not self._engine.owned.has_room_for(0) and self._engine.ready[action].entries:
+                continue
             ready = self._engine.ready[action]
             window = self._dispatcher.fleet.window(action) if action else LONGEST_WINDOW
             wanted = window - len(ready.entries)

@@ -20,6 +20,7 @@ from orchestrator.store.executions import Executions
 from orchestrator.store.journal import Journal
 from orchestrator.store.ownership import Ownership
 from orchestrator.store.record import Duplicate, Outcome, Record, Submission
+from protocol.codec import dumps
 
 RETRIED: Final = frozenset({ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
 
@@ -154,8 +155,8 @@ class Commands:
     async def _submit(self, execution: Execution, key: str | None, body_hash: bytes) -> "_Submitted":
         action = first_action(execution)
         order = order_key(execution.priority, False, execution.execution_id)
-        record = Record(execution)
-        owned = self._claims.admits(action, order)
+        record = Record(execution, input_bytes=len(dumps(execution.input)))
+        owned = self._claims.admits(action, order, record.input_bytes)
         if not owned:
             self._engine.ready[action].has_given_back(order)
         outcome = self._journal.submit(Submission(record, owned, action, key, body_hash))

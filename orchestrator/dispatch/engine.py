@@ -38,6 +38,7 @@ from orchestrator.core.execution import (
 from orchestrator.core.order import OrderKey, order_key
 from orchestrator.core.seams import Clock
 from orchestrator.core.stage import StageStatus
+from orchestrator.dispatch.owned import Owned as OwnedExecutions
 from orchestrator.dispatch.ready import ReadyQueue
 from orchestrator.dispatch.watch import Hub, Notice
 from orchestrator.store.journal import Journal
@@ -71,19 +72,19 @@ class Engine:
         self.clock = clock
         self.hub = hub
         self.outlet = outlet
-        self.owned: dict[str, Record] = {}
+        self.owned = OwnedExecutions()
         self.ready = ReadyQueue()
         self._delayed: list[tuple[float, str, str]] = []
         self._signals: list[tuple[float, str, str]] = []
 
     def take_up(self, record: Record) -> None:
         """Drive this execution from now on: it is durable, and this replica's."""
-        self.owned[record.execution.execution_id] = record
+        self.owned.add(record)
         self.apply(record, Owned())
 
     def drop(self, execution_id: str) -> None:
         """Another replica owns it now; whatever memory says of it is void."""
-        self.owned.pop(execution_id, None)
+        self.owned.remove(execution_id)
 
     def apply(
         self,
@@ -171,7 +172,7 @@ class Engine:
 
         def then() -> None:
             if step.status in FINAL:
-                self.owned.pop(execution_id, None)
+                self.owned.remove(execution_id)
                 self.outlet.finished(execution_id)
             if durable is not None:
                 durable()

@@ -13,7 +13,7 @@ from orchestrator.core.placement import Candidate, Refusal
 from orchestrator.dispatch.link import Link
 from protocol.packets import Heartbeat, Registration
 
-LONGEST_WINDOW: Final = 1000
+LONGEST_WINDOW: Final = 5000
 SHARED_WINDOW_PER_SLOT: Final = 4
 
 

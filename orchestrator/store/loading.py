@@ -42,7 +42,9 @@ class Loading:
         for row in rows:
             execution = await self._execution(row)
             prepare(execution, stages[execution.execution_id])
-            records.append(Record(execution, row["revision"], row["sequence"], conversations[execution.execution_id]))
+            record = Record(execution, row["revision"], row["sequence"], conversations[execution.execution_id])
+            record.input_bytes = len(row["input"]) if row["input"] is not None else len(orjson.dumps(execution.input))
+            records.append(record)
         return records
 
     async def _execution(self, row: asyncpg.Record) -> Execution:

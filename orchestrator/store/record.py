@@ -48,6 +48,7 @@ class Record:
     revision: int = 0
     sequence: int = 0
     conversations: dict[int, Conversation] = field(default_factory=dict)
+    input_bytes: int = 0
 
     def next_sequence(self) -> int:
         self.sequence += 1

@@ -11,7 +11,7 @@ class Number(BaseModel):
     value: int
 
 
-worker = Worker("bench-increment", version="1", slots=64)
+worker = Worker("bench-increment", version="1", slots=128)
 
 
 @worker.action("increment", estimate=lambda given: 1)
