@@ -65,8 +65,8 @@ def serve(*, host: str, port: int, data_dir: Path, database_url: str | None, wor
     """Run until SIGINT or SIGTERM. Exits with one sentence if the system cannot start."""
     logs.configure()
     gc.set_threshold(*GC_THRESHOLDS)
-    system = System(host, port, data_dir.resolve(), database_url, Pace.from_environment(os.environ))
     try:
+        system = System(host, port, data_dir.resolve(), database_url, _pace(os.environ))
         _runner()(system.run(workers))
     except (Unstartable, EmbeddedPostgresError, DatabaseRefused, CredentialsRefused, UnknownWorker) as error:
         sys.exit(f"baton up: {error}")
@@ -216,6 +216,13 @@ class Readiness:
             reached = Check("database", False, f"does not answer: {error!r}")
         alive = self._replica.is_alive
         return (reached, Check("lease", alive, "held" if alive else "lost; a new one is being taken"))
+
+
+def _pace(environ: Mapping[str, str]) -> Pace:
+    try:
+        return Pace.from_environment(environ)
+    except ValueError as error:
+        raise Unstartable(str(error)) from None
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:

@@ -22,6 +22,12 @@ class Pace:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Pace":
-        """BATON_LEASE_SECONDS sets the lease; heartbeats come three times as often."""
-        lease = float(environ.get("BATON_LEASE_SECONDS", "15"))
+        """BATON_LEASE_SECONDS sets the lease; heartbeats come three times as often. Raises ValueError for no number."""
+        text = environ.get("BATON_LEASE_SECONDS", "15")
+        try:
+            lease = float(text)
+        except ValueError:
+            lease = 0.0
+        if not 1 <= lease <= 3600:
+            raise ValueError(f"BATON_LEASE_SECONDS is {text!r}; it has to be a number of seconds from 1 to 3600")
         return cls(lease=lease, heartbeat=lease / 3)

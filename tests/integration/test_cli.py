@@ -375,6 +375,8 @@ def test_a_template_that_is_refused_is_told_with_line_and_column(api: ApiDouble,
 
 def test_ctrl_c_stops_the_watching_and_says_that_the_execution_goes_on(api: ApiDouble) -> None:
     api.plays["greet_twice"] = Play(PLAY.events[:3], held=True)
+    # Whoever runs the tests in the background of a shell ignores SIGINT, and a child inherits that.
+    deaf = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [*SCRIPT, "run", "greet_twice"],
         env=os.environ | environment(api) | {"PYTHONUNBUFFERED": "1"},
@@ -384,6 +386,7 @@ def test_ctrl_c_stops_the_watching_and_says_that_the_execution_goes_on(api: ApiD
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
+        signal.signal(signal.SIGINT, deaf)
         seen = next(line for line in process.stdout if "50 %" in line)
         process.send_signal(signal.SIGINT)
         said, errors = process.stdout.read(), process.stderr.read()
