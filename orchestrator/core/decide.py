@@ -4,11 +4,11 @@ Legality of an attempt's events is the table in `protocol.attempt`; of the other
 legal raises `IllegalEvent`, one whose fence is not the stage's raises `StaleFence`; neither changes anything.
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from orchestrator.core.draft import Draft
 from orchestrator.core.events import (
     Accepted,
     AttemptEvent,
@@ -34,18 +34,12 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.execution import (
     FINAL,
-    AwaitSignal,
-    Effect,
-    Enqueue,
     Execution,
     ExecutionStatus,
     StartProcess,
     Step,
-    StopAttempt,
-    Tally,
 )
-from orchestrator.core.reference import UnresolvedReference
-from orchestrator.core.stage import Stage, StageStatus, Usage
+from orchestrator.core.stage import Stage, StageStatus
 from protocol import attempt
 from protocol.errors import FailureCode
 from protocol.packets import Failure
@@ -120,7 +114,7 @@ def _checked(execution: Execution, event: AttemptFact) -> Stage:
     return stage
 
 
-def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
+def _decide_attempt(draft: Draft, stage: Stage, event: AttemptFact) -> None:
     match event:
         case Offered():
             if draft.paused:
@@ -166,7 +160,7 @@ def _decide_attempt(draft: "Draft", stage: Stage, event: AttemptFact) -> None:
             raise AssertionError(event)
 
 
-def _decide_execution(draft: "Draft", event: Event) -> None:
+def _decide_execution(draft: Draft, event: Event) -> None:
     execution = draft.execution
     match event:
         case Owned():
@@ -210,201 +204,3 @@ def _in_status(execution: Execution, name: str, status: StageStatus) -> Stage:
     if stage.status is not status:
         raise IllegalEvent(f"the stage is {stage.status.value}")
     return stage
-
-
-class Draft:
-    """A step in the making: the stages changed so far, over the execution as it is."""
-
-    def __init__(self, execution: Execution, at: datetime) -> None:
-        self.execution = execution
-        self.at = at
-        self.effects: list[Effect] = []
-        self.usage: Usage = execution.usage
-        self.paused = execution.paused
-        self.ending = execution.ending
-        self._error = execution.error
-        self._started_at = execution.started_at
-        self._changed: dict[str, Stage] = {}
-        self._met: list[str] = []
-
-    def put(self, stage: Stage) -> None:
-        self._changed[stage.name] = stage
-
-    def begin(self) -> None:
-        self._started_at = self._started_at or self.at
-
-    def make_ready(self, stage: Stage, delay: timedelta = timedelta(0)) -> None:
-        """Back to be offered: the fence is dead from here on."""
-        self.put(
-            stage._replace(status=StageStatus.READY, fence=None, worker_id=None, started_at=None, estimate_ms=None)
-        )
-        self._enqueue(stage.name, delay)
-
-    def finish(self, stage: Stage, status: StageStatus) -> None:
-        self.put(stage._replace(status=status, finished_at=self.at))
-
-    def complete(self, stage: Stage, event: Completed) -> None:
-        self.usage += event.usage
-        self.put(
-            stage._replace(
-                status=StageStatus.COMPLETED,
-                progress=100.0,
-                result=event.result,
-                metrics=event.metrics,
-                error=None,
-                settled_fence=event.fence,
-                finished_at=self.at,
-            )
-        )
-        self.unlock(stage.name)
-
-    def fail_attempt(self, stage: Stage, failure: Failure, jitter: float) -> None:
-        """Try again if the failure allows it and tries are left, else the stage has failed."""
-        retry = self.execution.spec(stage.name).retry
-        if failure.retryable and stage.attempt < retry.max_attempts and self.ending is None:
-            again = stage._replace(attempt=stage.attempt + 1, offer_round=0, progress=0.0, error=failure)
-            self.make_ready(again, retry.delay(stage.attempt, jitter))
-        else:
-            self.fail_stage(stage, failure)
-
-    def lose(self, stage: Stage, event: WorkerLost) -> None:
-        """Only work that had begun is charged."""
-        if stage.status is StageStatus.RUNNING:
-            self.give_up(stage, "stale", FailureCode.WORKER_LOST, event.reason, event.jitter)
-        else:
-            self.make_ready(stage)
-
-    def give_up(self, stage: Stage, reason: str, code: FailureCode, message: str, jitter: float) -> None:
-        """Stop waiting for a running attempt. Another try may well succeed."""
-        self.stop(stage, reason)
-        self.fail_attempt(stage, Failure(code=code, message=message, retryable=True), jitter)
-
-    def fail_stage(self, stage: Stage, failure: Failure) -> None:
-        self.finish(stage._replace(error=failure), StageStatus.FAILED)
-        if self._error is None:
-            self._error = failure.model_copy(update={"message": f"stage {stage.name}: {failure.message}"})
-        if self.ending is None:
-            self.end(ExecutionStatus.FAILED)
-
-    def end(self, ending: ExecutionStatus) -> None:
-        """Nothing new begins; what lives at workers is stopped, and the status follows when it has ended."""
-        self.ending = ending
-        self.paused = False
-        untouched = StageStatus.CANCELLED if ending is ExecutionStatus.CANCELLED else StageStatus.SKIPPED
-        for name, before in self.execution.stages.items():
-            stage = self._changed.get(name, before)
-            if stage.is_final or stage.status is StageStatus.CANCELLING:
-                continue
-            if stage.is_live:
-                self.stop(stage, "cancelled")
-                self.put(stage._replace(status=StageStatus.CANCELLING))
-            else:
-                self.finish(stage, untouched)
-
-    def stop(self, stage: Stage, reason: str) -> None:
-        if stage.fence is not None and stage.worker_id is not None:
-            self.effects.append(StopAttempt(stage.name, stage.fence, stage.worker_id, reason))
-
-    def signal_timed_out(self, stage: Stage) -> None:
-        wait = self.execution.spec(stage.name).wait
-        if wait is not None and wait.on_timeout == "skip":
-            self.finish(stage, StageStatus.SKIPPED)
-            self.unlock(stage.name)
-        else:
-            message = f"the signal {wait.signal if wait else ''} did not come in time"
-            self.fail_stage(stage, Failure(code=FailureCode.SIGNAL_TIMEOUT, message=message))
-
-    def take_up(self) -> None:
-        """A new owner, or the end of a pause: whatever can go on is set going."""
-        for stage in self.execution.stages.values():
-            if stage.status is StageStatus.PENDING and self.execution.unmet[stage.name] == 0:
-                self._activate(stage.name)
-            elif stage.status is StageStatus.READY:
-                self._enqueue(stage.name)
-            elif stage.status is StageStatus.WAITING:
-                self._await_signal(stage.name)
-            elif stage.status is StageStatus.CANCELLING:
-                self.stop(stage, "cancelled")
-
-    def unlock(self, name: str) -> None:
-        """`name` is done: the stages whose last need it was can begin."""
-        if self.ending is not None:
-            return
-        earlier = Counter(self._met) if self._met else {}
-        for dependent in self.execution.template.dependents[name]:
-            self._met.append(dependent)
-            if self.execution.unmet[dependent] == earlier.get(dependent, 0) + 1:
-                self._activate(dependent)
-
-    def _activate(self, name: str) -> None:
-        stage = self._changed.get(name) or self.execution.stages[name]
-        if self.execution.spec(name).wait is not None:
-            self.begin()
-            self.put(stage._replace(status=StageStatus.WAITING, started_at=self.at))
-            self._await_signal(name)
-        else:
-            self.put(stage._replace(status=StageStatus.READY))
-            self._enqueue(name)
-
-    def _await_signal(self, name: str) -> None:
-        wait = self.execution.spec(name).wait
-        self.effects.append(AwaitSignal(name, wait.timeout if wait else None))
-
-    def _enqueue(self, name: str, delay: timedelta = timedelta(0)) -> None:
-        if not self.paused:
-            self.effects.append(Enqueue(name, delay))
-
-    def step(self) -> Step:
-        execution = self.execution
-        tally = execution.tally
-        for name, stage in self._changed.items():
-            tally = tally.after(execution.stages[name], stage)
-        result = execution.result
-        if tally.open == 0 and self.ending is None:
-            try:
-                result = execution.template.result({**execution.scope, "stages": self._outputs()})
-            except UnresolvedReference as error:
-                self.ending = ExecutionStatus.FAILED
-                self._error = Failure(code=FailureCode.UNRESOLVED_REFERENCE, message=f"output: {error}")
-        status = self._status(tally)
-        return Step(
-            stages=tuple(self._changed.values()),
-            met=tuple(self._met),
-            tally=tally,
-            status=status,
-            ending=self.ending,
-            paused=self.paused,
-            progress=self._progress(status, tally.percent),
-            error=self._error if status is not ExecutionStatus.COMPLETED else None,
-            result=result,
-            usage=self.usage,
-            started_at=self._started_at,
-            finished_at=self.at if status in FINAL else None,
-            effects=tuple(self.effects),
-        )
-
-    def _outputs(self) -> dict[str, object]:
-        outputs: dict[str, object] = dict(self.execution.scope["stages"])
-        for name, stage in self._changed.items():
-            if stage.status in (StageStatus.COMPLETED, StageStatus.SKIPPED):
-                outputs[name] = {"output": stage.result}
-        return outputs
-
-    def _status(self, tally: Tally) -> ExecutionStatus:
-        if tally.open == 0:
-            return self.ending or ExecutionStatus.COMPLETED
-        if self.paused:
-            return ExecutionStatus.PAUSED
-        if self._started_at is None:
-            return ExecutionStatus.QUEUED
-        if tally.waiting and not tally.active:
-            return ExecutionStatus.WAITING
-        return ExecutionStatus.RUNNING
-
-    def _progress(self, status: ExecutionStatus, percent: float) -> int:
-        if status is ExecutionStatus.COMPLETED:
-            return 100
-        if self.ending is not None:
-            return self.execution.progress
-        share = int(percent / len(self.execution.stages))
-        return max(self.execution.progress, min(share, 99))
