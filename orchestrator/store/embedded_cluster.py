@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from orchestrator.store.embedded_binaries import MAJOR_VERSION, EmbeddedPostgresError
+from orchestrator.store.private_file import sync_folder, write_private
 
 # Relative to the data directory, as the programs are given them.
 CLUSTER = "postgres"
@@ -116,18 +117,18 @@ class Cluster:
         unfinished = self.data_dir / UNFINISHED
         if unfinished.exists():
             shutil.rmtree(unfinished)
-        _write_durably(self.data_dir / PASSWORD, secrets.token_urlsafe(32) + "\n")
+        write_private(self.data_dir / PASSWORD, f"{secrets.token_urlsafe(32)}\n".encode())
 
     def finish(self) -> None:
         """The cluster is made: only now does it get its name, so that half of one is never taken for a whole."""
         (self.data_dir / UNFINISHED).rename(self.directory)
-        _sync_folder(self.data_dir)
+        sync_folder(self.data_dir)
 
     def write_settings(self, settings: Mapping[str, str]) -> None:
         """Replaces the server's settings: an upgrade of ours must reach a cluster that an older one made."""
         lines = ["# Written anew at every start; what ALTER SYSTEM sets comes after it and wins.\n"]
         lines += [f"{name} = '{value}'\n" for name, value in settings.items()]
-        _write_durably(self.directory / "postgresql.conf", "".join(lines))
+        write_private(self.directory / "postgresql.conf", "".join(lines).encode())
 
     def dsn(self) -> str:
         """The address of the database, with the password, as asyncpg takes it."""
@@ -213,23 +214,3 @@ def _is_private_folder_of(data_dir: Path, folder: Path) -> bool:
         and status.st_uid == os.geteuid()
         and owner == data_dir
     )
-
-
-def _write_durably(path: Path, text: str) -> None:
-    """Puts `text` in place of the file at once or not at all, readable by its owner only."""
-    unfinished = path.with_name(f"{path.name}.new")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    unfinished.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
