@@ -26,7 +26,7 @@ Money = Annotated[
     PlainSerializer(float, when_used="json"),
 ]
 """US dollars, rounded to nine places: a float's tail is no reason to lose a result that was paid for."""
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Percent = Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)]
 MAX_TEXT: Final = 10_000
 Text = Annotated[str, BeforeValidator(lambda value: value[:MAX_TEXT] if isinstance(value, str) else value)]
 """What people read: cut, not refused, when it is too long."""

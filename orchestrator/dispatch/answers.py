@@ -136,9 +136,9 @@ class Answers:
         delay = self._again_in(worker.faults)
         refusal = Refusal("unanswered", reason, self._clock.monotonic() + delay)
         log.warning("offer.unanswered", worker_id=worker_id, execution_id=assignment.execution_id, reason=reason)
-        self._stop(worker, assignment.execution_id, stage_id(assignment.execution_id, assignment.stage), fence)
         worker.refuse(assignment.action, refusal)
         self._over(worker, record, assignment, OfferExpired(assignment.stage, fence), (), refusal, delay)
+        self._stop(worker, assignment.execution_id, stage_id(assignment.execution_id, assignment.stage), fence)
 
     def not_started(self, worker_id: str, fence: int, reason: str, retry_after_ms: int | None) -> None:
         found = self._assigned(worker_id, fence)
@@ -303,7 +303,7 @@ class Answers:
 
     def settled(self, worker_id: str, fence: int) -> None:
         found = self._assigned(worker_id, fence)
-        if found is not None:
+        if found is not None and found[2].grace_until is not None:
             worker, record, assignment = found
             self._dispatcher.settle(record, assignment.stage, fence)
             self._dispatcher.free(worker, fence)
@@ -351,6 +351,9 @@ class Answers:
         return worker, record, assignment
 
     def _stop(self, worker: Worker, execution_id: str, stage: str, fence: int) -> None:
+        """Tell the worker to stop what it speaks of. A message with a wrong address stops no attempt that lives."""
+        if fence in worker.assignments:
+            return
         packet = Cancel(execution_id=execution_id, stage_id=stage, fence=fence, reason="stale")
         if worker.link is not None:
             worker.link.send(packet, packet.encoded())

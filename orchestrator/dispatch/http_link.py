@@ -91,7 +91,6 @@ class HttpLink:
         self._tasks = tasks
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._acknowledges = True
-        self._cancels = True
 
     def send(self, packet: OrchestratorPacket, encoded: bytes) -> None:
         match packet:
@@ -245,12 +244,10 @@ class HttpLink:
         )
 
     async def _cancel(self, cancel: Cancel, encoded: bytes) -> None:
-        if self._cancels:
-            try:
-                reply = await self._call("POST", "/api/cancel", encoded, MAX_DOCUMENT_BYTES)
-                self._cancels = reply.status not in ABSENT
-            except (Unreadable, *CALL_FAULTS) as fault:
-                log.info("cancel.undelivered", worker_id=self.worker_id, why=described(fault))
+        try:
+            await self._call("POST", "/api/cancel", encoded, MAX_DOCUMENT_BYTES)
+        except (Unreadable, *CALL_FAULTS) as fault:
+            log.info("cancel.undelivered", worker_id=self.worker_id, why=described(fault))
         call = self._calls.get(cancel.fence)
         if call is not None:
             call.cancel()
@@ -313,11 +310,11 @@ def read(model: type[M], body: bytes, what: str) -> M:
     try:
         return model.model_validate(loads(body, MAX_RESULT_BYTES))
     except ProtocolError as error:
-        raise Unreadable(f"{what} is {error.message}") from None
+        raise Unreadable(f"cannot be understood: {what}: {error.message}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         path = ".".join(str(part) for part in first["loc"])
-        raise Unreadable(f"{what} is malformed: {path}: {first['msg']}") from None
+        raise Unreadable(f"cannot be understood: {what}: {path}: {first['msg']}") from None
 
 
 def described(fault: BaseException) -> str:

@@ -14,7 +14,7 @@ from orchestrator.core.placement import objection
 from orchestrator.core.requests import UnknownExecution
 from orchestrator.core.stage import SHOWN_AS, Stage, StageStatus
 from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.store.executions import Executions
+from orchestrator.store.executions import Executions, Waiting
 
 FARTHEST_POSITION: Final = 1000
 
@@ -90,7 +90,7 @@ class Outlook:
         blocked = high_in_memory = 0
         for position, entry in enumerate(waiting, 1):
             record = self._dispatcher.engine.owned.get(entry.execution_id)
-            action, reason, is_blocked = self._reason(entry.execution_id)
+            action, reason, is_blocked = self._reason(entry)
             blocked += is_blocked
             high_in_memory += entry.priority >= 75 and record is not None
             if entry.client_id != client_id:
@@ -114,11 +114,13 @@ class Outlook:
         }
         return {"queue": entries, "stats": stats}
 
-    def _reason(self, execution_id: str) -> tuple[str | None, str, bool]:
+    def _reason(self, entry: Waiting) -> tuple[str | None, str, bool]:
         """The action that a waiting execution needs, why it waits, and whether nobody could take it as things are."""
-        record = self._dispatcher.engine.owned.get(execution_id)
+        record = self._dispatcher.engine.owned.get(entry.execution_id)
         if record is None:
-            return None, "waits for its turn in the queue", False
+            if entry.action and not self._dispatcher.fleet.offering(entry.action):
+                return entry.action, f"no worker here offers {entry.action}", True
+            return entry.action, "waits for its turn in the queue", False
         execution = record.execution
         for stage in execution.stages.values():
             if stage.status is StageStatus.READY:
@@ -135,6 +137,8 @@ class Outlook:
         if all(worker["code"] == "busy" for worker in considered):
             return action, f"all slots for {action} are taken", False
         open_to_it = [worker for worker in considered if worker["code"] is None]
+        if execution.paused:
+            return action, f"stage {stage.name} is not offered while the execution is paused", False
         if open_to_it:
             return action, f"stage {stage.name} is about to be offered", False
         return action, "; ".join(f"{worker['workerId']}: {worker['reason']}" for worker in considered), True
@@ -152,7 +156,8 @@ class Outlook:
         stages = [self._explain_stage(execution, stage) for stage in execution.stages.values() if not stage.is_final]
         position = await self._position_of(execution) if execution.started_at is None else None
         action = next((spec.action for spec in execution.template.stages if not spec.needs), None)
-        estimate = None if execution.is_final else self.completion(execution, action or "", position or 1)
+        at_rest = execution.is_final or execution.status is ExecutionStatus.PAUSED
+        estimate = None if at_rest else self.completion(execution, action or "", position or 1)
         return {
             "executionId": execution_id,
             "status": document["status"],
@@ -179,16 +184,16 @@ class Outlook:
             return "it is paused; resume it to go on"
         if not owned_here and owner is not None:
             return f"replica {owner} drives it and knows more"
-        moving = [stage["reason"] for stage in stages if stage["status"] != "pending" or stage["workers"]]
+        moving = [stage["reason"] for stage in stages if not stage["needs"]]
         return "; ".join(moving) or "it waits for its turn in the queue"
 
     def _explain_stage(self, execution: Execution, stage: Stage) -> dict[str, Any]:
         spec = execution.spec(stage.name)
         workers: list[dict[str, Any]] = []
-        if stage.status is StageStatus.PENDING:
-            unfinished = [need for need in spec.needs if not execution.stages[need].is_final]
+        unfinished = [need for need in spec.needs if not execution.stages[need].is_final]
+        if stage.status is StageStatus.PENDING and (unfinished or spec.action is None):
             reason = f"stage {stage.name} needs {', '.join(unfinished)}" if unfinished else "waits to be taken up"
-        elif stage.status is StageStatus.READY:
+        elif stage.status in (StageStatus.PENDING, StageStatus.READY):
             workers = self._considered(execution, stage, spec.action or "")
             _, reason, _ = self._reason_of_stage(execution, stage)
         elif stage.status is StageStatus.WAITING and spec.wait is not None:
@@ -211,6 +216,7 @@ class Outlook:
             "workerId": stage.worker_id,
             "expectedMs": stage.estimate_ms if stage.estimate_ms is not None else self.expected_ms(spec.action or ""),
             "reason": reason,
+            "needs": unfinished,
             "workers": workers,
         }
 

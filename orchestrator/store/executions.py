@@ -15,11 +15,12 @@ from orchestrator.store.statements import statements
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One execution in the queue, in the order of work."""
+    """One execution in the queue, in the order of work; `action` is None for one that a replica holds ready."""
 
     execution_id: str
     client_id: str
     priority: int
+    action: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Executions:
         """The first 1,000 of the queue, of all clients."""
         async with self._database.acquire() as connection:
             rows = await connection.fetch(self._sql["waiting"])
-        return [Waiting(row["execution_id"], row["client_id"], row["priority"]) for row in rows]
+        return [Waiting(row["execution_id"], row["client_id"], row["priority"], row["action"]) for row in rows]
 
     async def ahead(self, action: str, priority: int, execution_id: str) -> int:
         """How many executions of the database's queue for this action go first; past 1,000 it is only a lower bound."""

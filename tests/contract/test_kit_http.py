@@ -169,6 +169,15 @@ async def test_a_process_without_a_handshake_is_a_400(http: Http) -> None:
     )
 
 
+async def test_an_orchestrators_process_of_what_is_not_known_is_a_503_and_its_cancel_no_error(http: Http) -> None:
+    key = {"executionId": "never-seen", "stageId": "never-seen.a", "attempt": 1, "fence": 7}
+
+    process, _ = await http.post("/api/process", key)
+    cancel, answer = await http.post("/api/cancel", key)
+
+    assert (process, cancel, answer) == (503, 200, {"executionId": "never-seen", "held": False})
+
+
 async def test_a_process_that_comes_twice_joins_and_later_repeats_the_result(http: Http, gate: Gate) -> None:
     await http.post("/api/handshake", WAIT)
     both = asyncio.gather(*(http.post("/api/process", WAIT) for _ in range(2)))
@@ -244,7 +253,7 @@ async def test_an_acknowledged_result_is_forgotten(http: Http, gate: Gate) -> No
     assert first == (200, {"executionId": "e", "acknowledged": True})
     assert again == (200, {"executionId": "e", "acknowledged": False})
     assert (await http.get("/api/held"))[1] == {"attempts": []}
-    assert (await http.post("/api/process", WAIT))[0] == 400
+    assert (await http.post("/api/process", WAIT))[0] == 503
 
 
 async def test_an_acknowledgement_leaves_a_running_attempt_alone(http: Http, gate: Gate) -> None:

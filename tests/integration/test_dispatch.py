@@ -182,6 +182,17 @@ async def test_a_refusal_is_kept_and_another_worker_is_asked_without_charging_an
     assert (execution.stages["only"].attempt, execution.stages["only"].worker_id) == (1, "b-large")
 
 
+async def test_an_action_that_nobody_offers_is_said_to_be_what_it_waits_for(database: Database, tmp_path: Path) -> None:
+    async with a_replica(database, tmp_path) as replica:
+        execution_id = await run(replica, database, SINGLE)
+        explained = await replica.outlook.explain(CLIENT, execution_id)
+        queue = await replica.outlook.queue(CLIENT)
+
+    assert explained["reason"] == "no worker here offers work"
+    assert [(entry["position"], entry["reason"]) for entry in queue["queue"]] == [(1, "no worker here offers work")]
+    assert queue["stats"] == {"queued": 1, "running": 0, "highPriority": 0, "blocked": 1}
+
+
 async def test_a_busy_worker_is_asked_again_when_it_said_it_would_be_free(database: Database, tmp_path: Path) -> None:
     def busy_at_first(worker: ScriptedWorker, packet: OrchestratorPacket) -> None:
         if isinstance(packet, Offer) and len(worker.offered()) == 1:

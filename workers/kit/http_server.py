@@ -66,15 +66,27 @@ class HttpServer:
         return answer(http_bodies.accepted(body, decided, self._engine.worker_id))
 
     async def process(self, request: web.Request) -> web.Response:
-        """Answers with the result when there is one. Asked again, it waits for the same result or repeats it."""
-        attempt = self._meant(await read_body(request, NamesAttempt), status=400)
+        """Answers with the result when there is one. Asked again, it waits for the same result or repeats it.
+
+        An orchestrator, which names a fence, is told 503 of an attempt that is not known: not begun, offer it again.
+        Whoever asks by hand, as the original calls have it, did not shake hands before: 400.
+        """
+        body = await read_body(request, NamesAttempt)
+        attempt = self._engine.attempts.latest(body.matches)
+        if attempt is None:
+            status = 400 if body.fence is None else 503
+            raise Refused(status, "no_handshake", f"no accepted handshake of execution {body.execution_id} is known")
         self._engine.start(attempt)
         if attempt.handler is not None and attempt.state not in FINAL:
             await asyncio.wait([attempt.handler])
         return answer(http_bodies.processed(attempt))
 
     async def cancel(self, request: web.Request) -> web.Response:
-        attempt = self._meant(await read_body(request, NamesAttempt))
+        """Stops an attempt; one that is not held is no error, for it has ended or never began."""
+        body = await read_body(request, NamesAttempt)
+        attempt = self._engine.attempts.latest(body.matches)
+        if attempt is None:
+            return answer({"executionId": body.execution_id, "held": False})
         self._engine.stop(attempt, StopReason.CANCELLED)
         return answer(http_bodies.held(attempt))
 
@@ -140,9 +152,3 @@ class HttpServer:
             traceparent=body.traceparent,
         )
         return self._engine.offer(offer, Origin.HTTP, is_local=body.fence is None or not self._is_asked)
-
-    def _meant(self, body: NamesAttempt, status: int = 404) -> Attempt:
-        attempt = self._engine.attempts.latest(body.matches)
-        if attempt is None:
-            raise Refused(status, "no_handshake", f"no accepted handshake of execution {body.execution_id} is known")
-        return attempt

@@ -33,16 +33,16 @@ WITH RECURSIVE actions AS (
     SELECT (SELECT q.action FROM execution_queue AS q WHERE q.action > a.action ORDER BY q.action LIMIT 1)
     FROM actions AS a WHERE a.action IS NOT NULL
 ), waiting AS (
-    SELECT q.execution_id, q.client_id, q.priority, q.started
+    SELECT q.execution_id, q.client_id, q.priority, q.started, q.action
     FROM actions AS a, LATERAL (
         SELECT * FROM execution_queue AS q WHERE q.action = a.action
         ORDER BY q.priority DESC, q.started DESC, q.execution_id LIMIT 1000
     ) AS q
     UNION ALL
-    SELECT execution_id, client_id, priority, false FROM pipeline_executions
+    SELECT execution_id, client_id, priority, false, NULL FROM pipeline_executions
     WHERE owner IS NOT NULL AND status = 'queued'
 )
-SELECT execution_id, client_id, priority FROM waiting
+SELECT execution_id, client_id, priority, action FROM waiting
 ORDER BY priority DESC, started DESC, execution_id
 LIMIT 1000;
 
