@@ -1,9 +1,12 @@
 """Where artifacts' bytes live: a local folder by default, S3-compatible storage by URL."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from obstore.store import ObjectStore, from_url
+
+CHUNK_BYTES: Final = 1024 * 1024
 
 
 class Blobs(Protocol):
@@ -27,13 +30,23 @@ class ObjectBlobs:
 
     async def put(self, client_id: str, sha256: str, data: bytes) -> None:
         """Store under the content's own name: doing it again changes nothing."""
-        await self._store.put_async(_path(client_id, sha256), data)
+        await self._store.put_async(_path(client_id, sha256), _chunks(data), chunk_size=5 * CHUNK_BYTES)
 
     async def get(self, client_id: str, sha256: str) -> bytes:
         """The bytes; `FileNotFoundError` if they are not there."""
         found = await self._store.get_async(_path(client_id, sha256))
-        return bytes(await found.bytes_async())
+        whole = bytearray()
+        async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+            whole += chunk
+        return bytes(whole)
 
 
 def _path(client_id: str, sha256: str) -> str:
     return f"{client_id}/{sha256[:2]}/{sha256}"
+
+
+async def _chunks(data: bytes) -> AsyncIterator[memoryview]:
+    """The bytes piece by piece, without copying them."""
+    view = memoryview(data)
+    for first in range(0, len(view), CHUNK_BYTES):
+        yield view[first : first + CHUNK_BYTES]
