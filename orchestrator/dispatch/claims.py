@@ -112,7 +112,9 @@ class Claims:
 
     async def read_inbox(self) -> None:
         """Carry out what was left for executions of this replica. A row goes in the flush of what it caused."""
-        for message in await self._ownership.inbox(ADOPT_AT_ONCE):
+        messages = await self._ownership.inbox(ADOPT_AT_ONCE)
+        self._seen &= {message.inbox_id for message in messages}
+        for message in messages:
             if message.inbox_id in self._seen:
                 continue
             self._seen.add(message.inbox_id)
