@@ -1,6 +1,6 @@
 """When work is likely to be done: derived from accepted estimates and from history, or not said at all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,15 +43,3 @@ def critical_path(template: Template, remaining: Mapping[str, float | None]) -> 
             return None
         finish[spec.name] = duration + max((finish[need] for need in spec.needs), default=0.0)
     return max(finish.values(), default=0.0)
-
-
-def waiting_time(ahead_ms: Iterable[float | None], slots: int) -> float | None:
-    """Milliseconds until a slot frees for work with `ahead_ms` in front of it, spread over `slots`; None if unknown."""
-    if slots <= 0:
-        return None
-    total = 0.0
-    for duration in ahead_ms:
-        if duration is None:
-            return None
-        total += duration
-    return total / slots

@@ -57,7 +57,6 @@ class Worker:
     assignments: dict[int, Assignment] = field(default_factory=dict)
     faults: int = 0
     known: bool = True
-    built_in: bool = False
 
     @property
     def status(self) -> str:

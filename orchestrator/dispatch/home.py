@@ -126,7 +126,7 @@ class Home:
         self._enter(registration, registration.worker_id, None)
         worker = self._dispatcher.fleet.get(registration.worker_id)
         if worker is not None:
-            worker.link, worker.facts.connected, worker.built_in = link, True, True
+            worker.link, worker.facts.connected = link, True
 
     async def take_home(self) -> None:
         """Workers reached by URL whose home died, or that this replica's earlier life knew: theirs is here now."""

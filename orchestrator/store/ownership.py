@@ -1,6 +1,5 @@
 """Who drives what: this replica's life and lease, claims from the queue, takeovers, and the inbox."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -67,12 +66,6 @@ class Ownership:
         """Take one execution that waits in the queue, whatever its place."""
         records = await self._taken("claim_one", execution_id)
         return records[0] if records else None
-
-    async def waiting_actions(self, actions: Sequence[str]) -> set[str]:
-        """Which of these actions have work in the queue."""
-        async with self._database.acquire() as connection:
-            rows = await connection.fetch(self._sql["waiting_actions"], list(actions))
-        return {row["action"] for row in rows}
 
     async def send(self, execution_id: str, client_id: str, event: dict[str, Any]) -> bool:
         """Leave a message for the owner; False if nobody owns the execution."""

@@ -1,6 +1,5 @@
 """The worker registry's table: who may be offered work, and which replica is each worker's home."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,14 +58,6 @@ class WorkerRegistry:
         """Whether there is such a worker; it is then offered nothing more."""
         async with self._database.acquire() as connection:
             return await connection.fetchval(self._sql["drain"], worker_id) is not None
-
-    async def forget(self, worker_id: str) -> None:
-        async with self._database.acquire() as connection:
-            await connection.execute(self._sql["forget"], worker_id)
-
-    async def seen(self, worker_ids: Sequence[str]) -> None:
-        async with self._database.acquire() as connection:
-            await connection.execute(self._sql["seen"], list(worker_ids))
 
     async def take_home(self, replica_id: str) -> list[RegisteredWorker]:
         """Workers reached by URL that have no living home elsewhere; theirs is now this replica."""

@@ -86,10 +86,6 @@ FROM handshake_packets AS p
 JOIN stage_executions AS s ON s.execution_id = p.execution_id AND s.name = p.stage_name AND s.fence = p.fence
 WHERE p.execution_id = ANY ($1::text[]) AND s.status IN ('offered', 'running', 'cancelling');
 
--- name: waiting_actions
--- What the queue holds, by action: whether there is anything to claim at all.
-SELECT DISTINCT action FROM execution_queue WHERE action = ANY ($1::text[]);
-
 -- name: send
 -- A message for the execution's owner, if it has one that is not this replica.
 INSERT INTO execution_inbox (execution_id, client_id, event)

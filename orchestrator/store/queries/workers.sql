@@ -15,12 +15,6 @@ SET instance_id = excluded.instance_id, display_name = excluded.display_name, ve
 -- name: drain
 UPDATE worker_registry SET draining = true WHERE worker_id = $1 RETURNING worker_id;
 
--- name: forget
-DELETE FROM worker_registry WHERE worker_id = $1;
-
--- name: seen
-UPDATE worker_registry SET last_seen_at = now() WHERE worker_id = ANY ($1::text[]);
-
 -- name: homeless
 -- Workers that are reached by URL and whose home is this replica or one that no longer lives: it moves here.
 UPDATE worker_registry AS w
