@@ -264,14 +264,14 @@ class Answers:
 
     def _answer_again(self, packet: Result, answered: Answered) -> None:
         """A result of an attempt that is not held: the same ack if it was the one that was taken, else stale."""
+        name = stage_name(packet.execution_id, packet.stage_id) or ""
         record = self._engine.owned.get(packet.execution_id)
         if record is not None:
-            state = record.execution.stages.get(stage_name(packet.execution_id, packet.stage_id) or "")
+            state = record.execution.stages.get(name)
             answered(state is not None and state.settled_fence == packet.fence)
             return
 
         async def look_up() -> None:
-            name = stage_name(packet.execution_id, packet.stage_id) or ""
             answered(await self._was_taken(packet.execution_id, name, packet.fence))
 
         self._tasks.create_task(look_up())

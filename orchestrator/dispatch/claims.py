@@ -74,13 +74,15 @@ class Claims:
             wanted = window - len(ready.entries)
             if wanted <= window // 2 or ready.claiming:
                 continue
-            ready.claiming = True
+            before = ready.bound
+            ready.begin_claim()
             try:
                 records = await self._ownership.claim(action, wanted)
-            finally:
-                ready.claiming = False
+            except BaseException:
+                ready.end_claim(before)
+                raise
             last = max((self._engine.key(record.execution) for record in records), default=None)
-            ready.bound = last if len(records) == wanted else None
+            ready.end_claim(last if len(records) == wanted else None)
             for record in records:
                 self.take_up(record)
 

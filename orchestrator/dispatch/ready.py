@@ -23,6 +23,7 @@ class ReadyStages:
     entries: list[Entry] = field(default_factory=list)
     bound: OrderKey | None = None
     claiming: bool = False
+    _given_back_meanwhile: OrderKey | None = None
 
     def add(self, entry: Entry) -> None:
         insort(self.entries, entry)
@@ -50,8 +51,26 @@ class ReadyStages:
 
     def has_given_back(self, key: OrderKey) -> None:
         """An execution with this key waits in the database from now on."""
-        if self.bound is None or key < self.bound:
-            self.bound = key
+        self.bound = _first(self.bound, key)
+        if self.claiming:
+            self._given_back_meanwhile = _first(self._given_back_meanwhile, key)
+
+    def begin_claim(self) -> None:
+        self.claiming = True
+        self._given_back_meanwhile = None
+
+    def end_claim(self, last: OrderKey | None) -> None:
+        """What was claimed sorts up to `last`; None if that was all that waited.
+
+        What was given back while the claim was under way may not have been seen by it, and still bounds what waits.
+        """
+        self.claiming = False
+        self.bound = _first(self._given_back_meanwhile, last)
+
+
+def _first(one: OrderKey | None, other: OrderKey | None) -> OrderKey | None:
+    """The smaller of two keys that may be absent."""
+    return min((key for key in (one, other) if key is not None), default=None)
 
 
 class ReadyQueue:

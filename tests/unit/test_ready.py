@@ -32,12 +32,13 @@ class Queue:
         self.database.append(key)
 
     def claim(self) -> None:
+        self.ready.begin_claim()
         wanted = WINDOW - len(self.ready.entries)
         claimed = sorted(self.database)[:wanted]
         for key in claimed:
             self.database.remove(key)
             self.ready.add((key, "stage"))
-        self.ready.bound = max(claimed) if len(claimed) == wanted and claimed else None
+        self.ready.end_claim(max(claimed) if len(claimed) == wanted and claimed else None)
 
     def offer(self) -> OrderKey | None:
         if not self.ready.entries:
@@ -54,6 +55,17 @@ def test_what_is_offered_is_always_the_first_of_all_that_waits(steps: list[Order
             continue
         waiting = sorted([key for key, _ in queue.ready.entries] + queue.database)
         assert queue.offer() == (waiting[0] if waiting else None)
+
+
+def test_what_is_given_back_during_a_claim_still_bounds_what_waits() -> None:
+    ready = ReadyStages()
+    ready.begin_claim()
+    ready.has_given_back(order_key(50, False, "2"))
+
+    ready.end_claim(None)
+
+    assert not ready.admits(order_key(50, False, "3"), WINDOW)
+    assert ready.admits(order_key(50, False, "1"), WINDOW)
 
 
 def test_started_work_goes_before_fresh_work_of_its_priority_and_after_higher() -> None:
