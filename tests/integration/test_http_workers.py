@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from orchestrator.store.database import Database
 from protocol.packets import Failure, Metrics, OrchestratorPacket, Progress, Registration, Result
 from tests.replicas import BRISK, CLIENT, SINGLE, a_replica, a_request, final, kinds, published
 
-PACE = replace(BRISK, call_timeout=0.3)
+PACE = BRISK
 ONCE = "template: once\nstages: {only: {action: work, retry: {max: 1}, with: {value: '${input.value}'}}}\n"
 FAN = "template: fan\nstages: {a: {action: work}, b: {action: work}, c: {needs: [a, b], action: work}}\n"
 

@@ -11,10 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 from orchestrator.core.template import Template, parse_template
 from tests.unit.granulator_texts import BREAD, TIDES
 from workers.granulator.actions import index_document, make_course, measure_structure, outline_document
-from workers.granulator.course.skeleton import NOTICE
 from workers.granulator.estimates import WORDS_PER_SECOND, estimate_ms
 from workers.granulator.inputs import GranulateInput, ReadInput, ValidateInput
 from workers.granulator.source.document import UnreadableText
+from workers.granulator.structure import NOTICE
 
 TEMPLATE = Path(__file__).parents[2] / "templates/course_from_document.yaml"
 ACTIONS: dict[str, tuple[Any, Callable[[Any], dict[str, Any]]]] = {

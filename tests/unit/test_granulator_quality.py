@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.granulator_texts import BREAD, TIDES
-from workers.granulator.course.skeleton import NOTICE, skeleton
+from workers.granulator.course.skeleton import skeleton
 from workers.granulator.course.structure import Course, Node, granulate
 from workers.granulator.quality.finding import Finding
 from workers.granulator.quality.validation import CONTENT_POINTS, FORM_POINTS, UNSOURCED_CEILING, Quality, validate
 from workers.granulator.quality.yardstick import from_index, from_outline
 from workers.granulator.source.outline import outline
 from workers.granulator.source.terms import index_terms
+from workers.granulator.structure import NOTICE
 
 YARDSTICK = from_index(index_terms(TIDES))
 COURSE = granulate(outline(TIDES))

@@ -7,8 +7,8 @@ from workers.granulator.course.title_index import title_words
 from workers.granulator.course.titles import sentence_case
 from workers.granulator.language.words import words_of
 from workers.granulator.pacing import study_minutes
+from workers.granulator.structure import NOTICE
 
-NOTICE = "unsourced skeleton: made from the topic alone, no source text was given"
 LONGEST_TOPIC = 200
 # Beyond this a topic no longer fits into every title.
 LONGEST_NAMED_TOPIC_WORDS = 4

@@ -26,7 +26,7 @@ from workers.granulator.language.tokens import count_words
 from workers.granulator.pacing import study_minutes
 from workers.granulator.source.outline import Outline
 from workers.granulator.source.points import strongest
-from workers.granulator.wire import WireValue
+from workers.granulator.structure import Element, Source, Structure
 
 MODULE_OBJECTIVES = 2
 OVERVIEW_POINTS = 4
@@ -38,36 +38,21 @@ COURSE_TERMS = 12
 NAMED_TERMS, USED_TERMS = 3, 5
 
 
-class Source(WireValue):
-    """Where in the source a lesson comes from: a section's heading, and the first and last sentence's number."""
-
-    section: str | None
-    sentences: tuple[int, int]
-
-
-class Node(WireValue):
+class Node(Element):
     """A part of a course; a lesson has no children, and its outline holds sentences of the source."""
 
     type: Literal["overview", "module", "lesson"]
-    title: str = ""
-    description: str = ""
     objectives: tuple[str, ...] = ()
     outline: tuple[str, ...] = ()
     duration_minutes: NonNegativeInt = 0
     key_terms: tuple[str, ...] = ()
-    source: Source | None = None
     children: tuple["Node", ...] = ()
 
 
-class Course(WireValue):
-    """A whole course; `sourced` tells whether it was made from a text, and `notice` says so where it was not."""
+class Course(Structure):
+    """A whole course."""
 
     type: Literal["course"] = "course"
-    title: str = ""
-    provider: str = "offline"
-    sourced: bool = True
-    notice: str | None = None
-    description: str = ""
     objectives: tuple[str, ...] = ()
     duration_minutes: NonNegativeInt = 0
     key_terms: tuple[str, ...] = ()
