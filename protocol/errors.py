@@ -13,6 +13,7 @@ class RefusalCode(StrEnum):
     DEADLINE = "deadline"
     DRAINING = "draining"
     POLICY = "policy"
+    INVALID_INPUT = "invalid_input"
 
 
 class FailureCode(StrEnum):
@@ -26,6 +27,8 @@ class FailureCode(StrEnum):
     UNRESOLVED_REFERENCE = "unresolved_reference"
     SIGNAL_TIMEOUT = "signal_timeout"
     CANCELLED = "cancelled"
+    INVALID_INPUT = "invalid_input"
+    REFUSED = "refused"
 
 
 class ProtocolError(Exception):

@@ -29,7 +29,7 @@ from orchestrator.core.events import (
     SignalReceived,
     SignalTimedOut,
     TimedOut,
-    Unrenderable,
+    Unofferable,
     WorkerLost,
 )
 from orchestrator.core.execution import (
@@ -42,7 +42,6 @@ from orchestrator.core.execution import (
 from orchestrator.core.stage import Stage, StageStatus
 from protocol import attempt
 from protocol.errors import FailureCode
-from protocol.packets import Failure
 
 KIND: Final[Mapping[type[AttemptEvent], attempt.AttemptEvent]] = {
     Offered: attempt.AttemptEvent.OFFER,
@@ -73,7 +72,7 @@ _UNPAUSED: Final = _UNFINISHED - {ExecutionStatus.PAUSED}
 
 ALLOWED: Final[Mapping[type[Event], frozenset[ExecutionStatus]]] = {
     Owned: _UNFINISHED,
-    Unrenderable: _UNFINISHED,
+    Unofferable: _UNFINISHED,
     SignalTimedOut: _UNFINISHED,
     SignalReceived: _UNFINISHED,
     CancelRequested: _UNFINISHED,
@@ -187,9 +186,8 @@ def _decide_execution(draft: Draft, event: Event) -> None:
                 draft.unlock(stage.name)
         case SignalTimedOut():
             draft.signal_timed_out(_in_status(execution, event.stage, StageStatus.WAITING))
-        case Unrenderable():
-            stage = _in_status(execution, event.stage, StageStatus.READY)
-            draft.fail_stage(stage, Failure(code=FailureCode.UNRESOLVED_REFERENCE, message=event.message))
+        case Unofferable():
+            draft.fail_stage(_in_status(execution, event.stage, StageStatus.READY), event.failure)
         case _:
             raise AssertionError(event)
 

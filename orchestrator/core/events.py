@@ -101,11 +101,11 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
-class Unrenderable:
-    """A ready stage's input refers to something that is not there."""
+class Unofferable:
+    """A ready stage that no offer can help: its input refers to nothing, or is refused for good."""
 
     stage: str
-    message: str
+    failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,6 @@ AttemptEvent = (
     | WorkerLost
     | Settled
 )
-StageEvent = Unrenderable | SignalTimedOut
+StageEvent = Unofferable | SignalTimedOut
 ExecutionEvent = Owned | SignalReceived | CancelRequested | PauseRequested | ResumeRequested
 Event = AttemptEvent | StageEvent | ExecutionEvent

@@ -10,11 +10,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What keeps a worker from being asked: a code and a sentence, until a monotonic time in seconds (None: open)."""
+    """What keeps a worker from being asked: a code and a sentence, until a monotonic time in seconds (None: open).
+
+    `lasting_since` is when it first refused this stage for what the stage is, not for how the worker is just now.
+    """
 
     code: str
     reason: str
     until: float | None = None
+    lasting_since: float | None = None
+
+    def has_lasted(self, seconds: float, now: float) -> bool:
+        return self.lasting_since is not None and now - self.lasting_since >= seconds
 
 
 @dataclass(slots=True)

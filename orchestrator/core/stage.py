@@ -95,6 +95,10 @@ class Stage(NamedTuple):
         return self.status is StageStatus.READY and self.attempt == 1 and self.offer_round == 0
 
     @property
+    def is_ready(self) -> bool:
+        return self.status is StageStatus.READY
+
+    @property
     def is_final(self) -> bool:
         return self.status in FINAL
 

@@ -118,13 +118,23 @@ class Answers:
         else:
             stage = record.execution.stages[assignment.stage]
             delay = self._again_in(stage.offer_round)
-        refusal = Refusal(packet.code.value, packet.reason or packet.code.value, self._clock.monotonic() + delay)
+        refusal = self._refusal(worker, assignment, packet, delay)
         # A refusal of what was accepted before: the worker lost it, or has no room for it after all.
         began = record.execution.stages[assignment.stage].status is StageStatus.RUNNING
         event = (NotStarted if began else Rejected)(assignment.stage, packet.fence)
         self._over(worker, record, assignment, event, conversation, refusal, delay)
         if packet.code is RefusalCode.DRAINING:
             worker.facts.draining = True
+        if packet.code is RefusalCode.INVALID_INPUT and record.execution.stages[assignment.stage].is_ready:
+            self._dispatcher.fail_unoffered(record, assignment.stage, FailureCode.INVALID_INPUT, refusal.reason)
+
+    def _refusal(self, worker: Worker, assignment: Assignment, packet: Reject, delay: float) -> Refusal:
+        now = self._clock.monotonic()
+        since = None
+        if packet.code not in OF_THE_WORKER and packet.retry_after_ms is None:
+            before = self._dispatcher.refused(assignment.execution_id, assignment.stage).get(worker.worker_id)
+            since = now if before is None or before.lasting_since is None else before.lasting_since
+        return Refusal(packet.code.value, packet.reason or packet.code.value, now + delay, since)
 
     def offer_unanswered(self, worker_id: str, fence: int, reason: str) -> None:
         """Unknown, not refused: the fence dies, so a late accept is told to stop, and the worker rests a while."""

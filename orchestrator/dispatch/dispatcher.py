@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import structlog
 
 from orchestrator.core.document import stage_id
-from orchestrator.core.events import Offered, Settled, Unrenderable
+from orchestrator.core.events import Offered, Settled, Unofferable
 from orchestrator.core.execution import StopAttempt
 from orchestrator.core.order import OrderKey
 from orchestrator.core.placement import NO_REFUSALS, Refusal, choose, objection
@@ -26,8 +26,8 @@ from orchestrator.dispatch.watch import Hub
 from orchestrator.store.journal import Journal
 from orchestrator.store.record import Conversation, Record
 from protocol.codec import MAX_RESULT_BYTES, admit
-from protocol.errors import ProtocolError
-from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Resources, Result
+from protocol.errors import FailureCode, ProtocolError
+from protocol.packets import Ack, Cancel, Failure, Offer, OrchestratorPacket, Process, Resources, Result
 
 log = structlog.get_logger()
 
@@ -108,12 +108,28 @@ class Dispatcher:
         candidates = (worker.facts for worker in self.fleet.offering(action))
         now = self.clock.monotonic()
         chosen = choose(candidates, action, execution_id, refused, now)
+        if chosen is None and (reasons := self._refused_by_all(action, refused, now)) is not None:
+            self.fail_unoffered(record, stage, FailureCode.REFUSED, f"every worker refuses it: {reasons}")
+            return
         if chosen is None:
             self._parked.put(execution_id, stage, now + self._ask_again_in(action, execution_id, refused, now))
             return
         worker = self.fleet.get(chosen.worker_id)
         if worker is not None:
             self._offer(record, stage, action, worker, now)
+
+    def _refused_by_all(self, action: str, refused: Mapping[str, Refusal], now: float) -> str | None:
+        """What everybody who offers the action says against this stage, once it has been said for long enough.
+
+        Somebody else may register meanwhile, so one worker's answer on its own settles nothing.
+        """
+        said = {worker.worker_id: refused.get(worker.worker_id) for worker in self.fleet.offering(action)}
+        lasting = [
+            f"{worker_id}: {refusal.reason}"
+            for worker_id, refusal in said.items()
+            if refusal is not None and refusal.has_lasted(self.pace.refused_longest, now)
+        ]
+        return "; ".join(lasting) if lasting and len(lasting) == len(said) else None
 
     def _ask_again_in(self, action: str, execution_id: str, refused: Mapping[str, Refusal], now: float) -> float:
         waits = [self.pace.refused_longest]
@@ -149,10 +165,10 @@ class Dispatcher:
         try:
             packet, encoded = self._offer_packet(record, name, action)
         except UnresolvedReference as error:
-            self.engine.apply(record, Unrenderable(name, str(error)))
+            self.fail_unoffered(record, name, FailureCode.UNRESOLVED_REFERENCE, str(error))
             return
         except ProtocolError as error:
-            self.engine.apply(record, Unrenderable(name, f"its input cannot be offered: {error}"))
+            self.fail_unoffered(record, name, FailureCode.INVALID_INPUT, f"its input cannot be offered: {error}")
             return
         conversation = Conversation(name, packet.fence, packet.attempt, worker.worker_id)
         record.conversations[packet.fence] = conversation
@@ -170,6 +186,10 @@ class Dispatcher:
             ),
         )
         self.send(record, worker, conversation, packet, encoded)
+
+    def fail_unoffered(self, record: Record, stage: str, code: FailureCode, message: str) -> None:
+        """A ready stage fails without an attempt."""
+        self.engine.apply(record, Unofferable(stage, Failure(code=code, message=message)))
 
     def _offer_packet(self, record: Record, name: str, action: str) -> tuple[Offer, bytes]:
         """The offer under a new fence, and its bytes, which every worker's gate will let through.

@@ -178,7 +178,7 @@ class HttpLink:
             return Reject(
                 **key,
                 worker_id=answer.worker_id,
-                code=answer.code or RefusalCode.POLICY,
+                code=answer.code or (RefusalCode.INVALID_INPUT if status == 400 else RefusalCode.POLICY),
                 reason=answer.reason or "refused without a reason",
                 retry_after_ms=answer.retry_after_ms,
             )

@@ -202,13 +202,11 @@ async def test_a_log_that_cannot_be_written_costs_no_result(
     assert [type(context["exception"]) for context in unheard] == [BrokenPipeError]
 
 
-async def test_an_invalid_input_is_accepted_and_fails_for_good_naming_the_path(
-    orchestrator: OrchestratorDouble,
-) -> None:
-    result = await orchestrator.result_of(offer(action="shout", given={}))
+async def test_an_invalid_input_is_refused_as_such_naming_the_path(orchestrator: OrchestratorDouble) -> None:
+    await orchestrator.send(offer(action="shout", given={}))
 
-    failure = Failure(code="invalid_input", message="text: Field required")
-    assert without_metrics(result) == ended("stage", "failed", error=failure)
+    refused = await orchestrator.next(Reject, "stage")
+    assert (refused.code, refused.reason) == ("invalid_input", "text: Field required")
 
 
 async def test_the_same_offer_asked_twice_is_answered_twice_and_takes_one_slot(

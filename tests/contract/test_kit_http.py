@@ -128,7 +128,7 @@ async def test_a_handshake_whose_input_lacks_the_topic_is_a_400_that_is_not_acce
             "executionId": "test_123",
             "workerId": "bitware-content-granulator",
             "accepted": False,
-            "code": "policy",
+            "code": "invalid_input",
             "reason": "topic: Field required",
         },
     )

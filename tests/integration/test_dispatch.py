@@ -1,6 +1,7 @@
 """What a replica does with workers of every temper, on a real database, packet by packet."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from orchestrator.core.requests import UnknownExecution, WrongState
 from orchestrator.core.stage import StageStatus
 from orchestrator.dispatch.replica import Replica
 from orchestrator.store.database import Database
-from protocol.packets import Ack, Cancel, Offer, OrchestratorPacket, Process, Progress
+from protocol.packets import Ack, Cancel, Failure, Offer, OrchestratorPacket, Process, Progress
 from tests.replicas import (
+    BRISK,
     CHAIN,
     CLIENT,
     SINGLE,
@@ -180,6 +182,40 @@ async def test_a_refusal_is_kept_and_another_worker_is_asked_without_charging_an
     assert (considered["workerId"], considered["code"], considered["reason"]) == ("a-small", "too_large", "not now")
     assert kinds(packets) == ["offer", "reject", "offer", "accept", "process", "result", "ack"]
     assert (execution.stages["only"].attempt, execution.stages["only"].worker_id) == (1, "b-large")
+
+
+async def test_a_stage_fails_with_the_reasons_once_every_worker_has_refused_it_for_what_it_is_for_long_enough(
+    database: Database, tmp_path: Path
+) -> None:
+    def refusing(worker: ScriptedWorker, packet: OrchestratorPacket) -> None:
+        if isinstance(packet, Offer):
+            worker.say(reject(packet, "too_large"))
+
+    async with a_replica(database, tmp_path, pace=replace(BRISK, refused_again=0.02, refused_longest=0.1)) as replica:
+        await ScriptedWorker(replica, refusing, "a").join()
+        await ScriptedWorker(replica, refusing, "b").join()
+        execution = await final(replica, await run(replica, database, SINGLE))
+
+    message = "every worker refuses it: a: not now; b: not now"
+    assert execution.stages["only"].error == Failure(code="refused", message=message)
+    assert execution.error == Failure(code="refused", message=f"stage only: {message}")
+
+
+async def test_an_invalid_input_fails_its_stage_at_once_with_the_workers_reason(
+    database: Database, tmp_path: Path
+) -> None:
+    def refusing(worker: ScriptedWorker, packet: OrchestratorPacket) -> None:
+        if isinstance(packet, Offer):
+            worker.say(reject(packet, "invalid_input"))
+
+    async with a_replica(database, tmp_path) as replica:
+        await ScriptedWorker(replica, refusing).join()
+        execution_id = await run(replica, database, SINGLE)
+        execution = await final(replica, execution_id)
+        packets = await replica.executions.packets(CLIENT, execution_id)
+
+    assert execution.stages["only"].error == Failure(code="invalid_input", message="not now")
+    assert kinds(packets) == ["offer", "reject"]
 
 
 async def test_an_action_that_nobody_offers_is_said_to_be_what_it_waits_for(database: Database, tmp_path: Path) -> None:

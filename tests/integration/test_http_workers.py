@@ -354,11 +354,28 @@ async def test_an_answer_after_its_time_is_not_waited_for(database: Database, tm
     assert execution.stages["only"].offer_round == 2
 
 
+async def test_a_400_says_that_the_input_is_wrong_and_fails_its_stage_with_the_workers_reason(
+    database: Database, tmp_path: Path
+) -> None:
+    worker = SeedWorker()
+
+    async def refuse(request: web.Request, offer: dict[str, Any]) -> web.StreamResponse:
+        answer = {"executionId": offer["executionId"], "accepted": False, "reason": "no topic"}
+        return web.json_response(answer, status=400)
+
+    worker.handshake = refuse
+    async with at_work(database, tmp_path, worker) as (replica, _):
+        execution = await final(replica, await run(replica, database))
+
+    assert execution.stages["only"].error == Failure(code="invalid_input", message="no topic")
+
+
 @pytest.mark.parametrize(
     ("status", "body", "code"),
     [
         (200, {"accepted": False, "reason": "no GPU", "code": "unsupported"}, "unsupported"),
-        (400, {"accepted": False, "reason": "no topic"}, "policy"),
+        (400, {"accepted": False, "reason": "no topic", "code": "policy"}, "policy"),
+        (200, {"accepted": False, "reason": "not today"}, "policy"),
         (429, None, "busy"),
         (503, None, "busy"),
         (404, None, "unsupported"),

@@ -27,7 +27,7 @@ from orchestrator.core.events import (
     SignalReceived,
     SignalTimedOut,
     TimedOut,
-    Unrenderable,
+    Unofferable,
     WorkerLost,
 )
 from orchestrator.core.execution import AwaitSignal, Enqueue, ExecutionStatus, StartProcess, StopAttempt
@@ -261,7 +261,7 @@ def test_an_input_that_refers_to_nothing_fails_the_stage() -> None:
     execution = an_execution()
     happen(execution, Owned())
 
-    [step] = happen(execution, Unrenderable("a", "nothing there"))
+    [step] = happen(execution, Unofferable("a", Failure(code="unresolved_reference", message="nothing there")))
 
     assert step.error == Failure(code="unresolved_reference", message="stage a: nothing there")
     assert step.status is ExecutionStatus.FAILED

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from protocol.attempt import AttemptState
 from protocol.errors import RefusalCode
-from protocol.packets import Accept, Failure, Offer, Reject, Resources, Result
+from protocol.packets import Accept, Offer, Reject, Resources, Result
 from workers.kit import ActionError, Estimate, Refuse, Worker
-from workers.kit.admission import Admission, Refusal
+from workers.kit.admission import Admission
 from workers.kit.attempts import Attempt, Attempts, Origin, StopReason
 
 GRACE_S = 1.0
@@ -72,7 +72,7 @@ def reject(stage: str, code: RefusalCode, reason: str, retry_after_ms: int | Non
     )
 
 
-def accepted(answer: Attempt | Refusal) -> Attempt:
+def accepted(answer: Attempt | Reject) -> Attempt:
     assert isinstance(answer, Attempt)
     return answer
 
@@ -103,7 +103,7 @@ def test_without_a_free_slot_an_offer_is_refused_until_the_shortest_estimate_has
 
     answer = desk.answer(offer("second"), Origin.LINK, now=11.5)
 
-    assert answer == Refusal(reject("second", RefusalCode.BUSY, "all 1 slots are taken", 500))
+    assert answer == reject("second", RefusalCode.BUSY, "all 1 slots are taken", 500)
 
 
 def test_the_same_offer_gets_the_same_accept_and_takes_one_slot() -> None:
@@ -122,7 +122,7 @@ def test_the_same_offer_gets_the_same_refusal_even_when_a_slot_has_become_free()
     refused = desk.answer(offer("second"), Origin.LINK, now=0)
     attempts.withdraw(taken)
 
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, Reject)
     assert desk.answer(offer("second"), Origin.LINK, now=1) is refused
     assert isinstance(desk.answer(offer("third"), Origin.LINK, now=1), Attempt)
 
@@ -156,7 +156,7 @@ def test_an_unknown_action_is_refused_as_unsupported() -> None:
 
     answer = desk.answer(offer(action="whisper"), Origin.LINK, now=0)
 
-    assert answer == Refusal(reject("s", RefusalCode.UNSUPPORTED, "no action whisper here, only shout"))
+    assert answer == reject("s", RefusalCode.UNSUPPORTED, "no action whisper here, only shout")
 
 
 def test_a_draining_worker_refuses_what_is_new_and_stands_by_what_it_accepted() -> None:
@@ -165,44 +165,21 @@ def test_a_draining_worker_refuses_what_is_new_and_stands_by_what_it_accepted() 
     desk.draining = True
 
     assert desk.answer(offer("held"), Origin.LINK, now=1) is held
-    assert desk.answer(offer("new"), Origin.LINK, now=1) == Refusal(
-        reject("new", RefusalCode.DRAINING, "this worker is shutting down")
+    assert desk.answer(offer("new"), Origin.LINK, now=1) == reject(
+        "new", RefusalCode.DRAINING, "this worker is shutting down"
     )
 
 
 @pytest.mark.parametrize(
-    ("text", "failure"),
-    [
-        (1, Failure(code="invalid_input", message="text: Input should be a valid string")),
-        ("hopeless", Failure(code="hopeless", message="no worker can do that")),
-    ],
-)
-def test_an_input_that_can_never_succeed_is_accepted_over_the_link_in_order_to_fail(
-    text: Any, failure: Failure
-) -> None:
-    desk, _ = admission()
-
-    attempt = accepted(desk.answer(offer(text=text), Origin.LINK, now=0))
-
-    assert attempt.work is not None
-    assert attempt.work.fault == failure
-    assert attempt.answer.estimated_completion_ms == 0
-
-
-@pytest.mark.parametrize(
     ("text", "reason"),
-    [
-        (1, "text: Input should be a valid string"),
-        ("hopeless", "no worker can do that"),
-        ("forbidden", "not here"),
-    ],
+    [(1, "text: Input should be a valid string"), ("hopeless", "no worker can do that")],
 )
-def test_over_http_such_an_input_is_refused_as_bad(text: Any, reason: str) -> None:
+def test_an_input_that_can_never_succeed_is_refused_as_such_and_takes_no_slot(text: Any, reason: str) -> None:
     desk, attempts = admission()
 
-    answer = desk.answer(offer(text=text), Origin.HTTP, now=0)
+    answer = desk.answer(offer(text=text), Origin.LINK, now=0)
 
-    assert answer == Refusal(reject("s", RefusalCode.POLICY, reason), is_bad_input=True)
+    assert answer == reject("s", RefusalCode.INVALID_INPUT, reason)
     assert attempts.free(now=0) == 1
 
 
@@ -211,7 +188,7 @@ def test_an_estimate_may_refuse_with_a_code_and_a_time_to_ask_again() -> None:
 
     answer = desk.answer(offer(text="expensive"), Origin.HTTP, now=0)
 
-    assert answer == Refusal(reject("s", RefusalCode.OVER_BUDGET, "that costs too much", 5000))
+    assert answer == reject("s", RefusalCode.OVER_BUDGET, "that costs too much", 5000)
 
 
 def test_an_estimate_that_breaks_refuses_its_offer_and_says_why() -> None:
@@ -219,12 +196,10 @@ def test_an_estimate_that_breaks_refuses_its_offer_and_says_why() -> None:
 
     answer = desk.answer(offer(text="broken"), Origin.LINK, now=0)
 
-    assert answer == Refusal(
-        reject(
-            "s",
-            RefusalCode.POLICY,
-            "the offer could not be weighed: ZeroDivisionError: a mistake of the author's",
-        )
+    assert answer == reject(
+        "s",
+        RefusalCode.POLICY,
+        "the offer could not be weighed: ZeroDivisionError: a mistake of the author's",
     )
 
 
@@ -243,7 +218,7 @@ def test_no_history_holds_more_attempts_than_slots_or_answers_one_offer_in_two_w
     steps: list[tuple[str, int]], slots: int
 ) -> None:
     desk, attempts = admission(slots)
-    said: dict[str, tuple[float, Attempt | Refusal]] = {}
+    said: dict[str, tuple[float, Attempt | Reject]] = {}
     now = 0.0
     for step, number in steps:
         stage = f"s{number}"

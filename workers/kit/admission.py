@@ -4,7 +4,6 @@ The same offer gets the same answer for as long as it may be asked again, and an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -20,14 +19,6 @@ REFUSALS_REMEMBERED: Final = 10_000
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refused offer. `is_bad_input`: this input can never succeed, which HTTP says with a 400."""
-
-    reject: Reject
-    is_bad_input: bool = False
-
-
 class Admission:
     """Answers offers and reserves slots."""
 
@@ -37,9 +28,9 @@ class Admission:
         self._actions = actions
         self._attempts = attempts
         self._grace_s = grace_s
-        self._refusals: dict[Identity, tuple[float, Refusal]] = {}
+        self._refusals: dict[Identity, tuple[float, Reject]] = {}
 
-    def answer(self, offer: Offer, origin: Origin, now: float, *, is_local: bool = False) -> Attempt | Refusal:
+    def answer(self, offer: Offer, origin: Origin, now: float, *, is_local: bool = False) -> Attempt | Reject:
         """The attempt that now holds a slot, or the refusal; for a repeated offer, what was said the first time."""
         identity = (offer.execution_id, offer.stage_id, offer.fence)
         self._attempts.sweep(now)
@@ -50,13 +41,13 @@ class Admission:
             return remembered[1]
         expires_at = now + offer.offer_expires_ms / 1000 + self._grace_s
         answer = self._decide(offer, origin, now, expires_at, is_local)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, Reject):
             self._refusals[identity] = (expires_at, answer)
         else:
             self._attempts.reserve(answer)
         return answer
 
-    def _decide(self, offer: Offer, origin: Origin, now: float, expires_at: float, is_local: bool) -> Attempt | Refusal:
+    def _decide(self, offer: Offer, origin: Origin, now: float, expires_at: float, is_local: bool) -> Attempt | Reject:
         action = self._actions.get(offer.action)
         if self.draining:
             return self._refuse(offer, Refuse(RefusalCode.DRAINING, "this worker is shutting down"))
@@ -70,12 +61,9 @@ class Admission:
             work = Work(action, action.read(offer.input_data))
             accept = self._accept(offer, action.estimate(work.given))
         except Refuse as refused:
-            return self._refuse(offer, refused, is_bad_input=refused.is_about_the_input)
+            return self._refuse(offer, refused)
         except ActionError as error:
-            if origin is Origin.HTTP:
-                return self._refuse(offer, Refuse(RefusalCode.POLICY, error.failure.message), is_bad_input=True)
-            # No worker can do better with this input, so a refusal would only send it from one to the next.
-            work, accept = Work(action, None, error.failure), self._accept(offer, Estimate(ms=0))
+            return self._refuse(offer, Refuse(RefusalCode.INVALID_INPUT, error.failure.message))
         except Exception as error:
             log.exception("offer.not_weighed", action=action.name, **_ids(offer))
             return self._refuse(offer, Refuse(RefusalCode.POLICY, f"the offer could not be weighed: {describe(error)}"))
@@ -94,8 +82,8 @@ class Admission:
             resource_requirements=_resources(estimate),
         )
 
-    def _refuse(self, offer: Offer, refuse: Refuse, *, is_bad_input: bool = False) -> Refusal:
-        reject = Reject(
+    def _refuse(self, offer: Offer, refuse: Refuse) -> Reject:
+        return Reject(
             execution_id=offer.execution_id,
             stage_id=offer.stage_id,
             fence=offer.fence,
@@ -104,7 +92,6 @@ class Admission:
             reason=wire_text(refuse.reason),
             retry_after_ms=refuse.retry_after_ms,
         )
-        return Refusal(reject, is_bad_input)
 
     def _forget_refusals(self, now: float) -> None:
         """Drops what expired, oldest first; offers made in a row expire in nearly the same order."""

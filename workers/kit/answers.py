@@ -12,7 +12,6 @@ from protocol.packets import Failure
 
 MAX_TEXT: Final = 10_000
 _NOT_FOR_THE_WIRE: Final = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), "\ufffd")}
-_REFUSALS_OF_THE_INPUT: Final = frozenset({RefusalCode.POLICY, RefusalCode.UNSUPPORTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Refuse(Exception):
     """Raised by an estimate to refuse an offer.
 
     `code` is one of `RefusalCode` (`busy`, `unsupported`, `too_large`, `over_budget`, `deadline`, `draining`,
-    `policy`); `retry_after_ms` says when asking again makes sense.
+    `policy`, `invalid_input`); `retry_after_ms` says when asking again makes sense.
     """
 
     def __init__(self, code: RefusalCode | str, reason: str, retry_after_ms: int | None = None) -> None:
@@ -40,16 +39,12 @@ class Refuse(Exception):
         self.reason = reason
         self.retry_after_ms = retry_after_ms
 
-    @property
-    def is_about_the_input(self) -> bool:
-        """Whether asking again with the same input is pointless; over HTTP such a refusal is a 400."""
-        return self.code in _REFUSALS_OF_THE_INPUT and self.retry_after_ms is None
-
 
 class ActionError(Exception):
     """Raised by a handler to fail its attempt with a code of its own.
 
-    `retryable=True` asks for another attempt. Raised by an estimate it says that this input can never succeed.
+    `retryable=True` asks for another attempt. Raised by an estimate it refuses the offer as `invalid_input`: this input
+    can never succeed, and its stage fails.
     """
 
     def __init__(self, code: str, message: str, retryable: bool = False) -> None:

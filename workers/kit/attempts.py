@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from protocol.attempt import FINAL, AttemptEvent, AttemptState, advance
-from protocol.packets import Accept, AttemptKey, Failure, Heartbeat, Result
+from protocol.packets import Accept, AttemptKey, Heartbeat, Result
 from workers.kit.action import Action
 from workers.kit.context import Context
 
@@ -44,11 +44,10 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What there is to do: the action and its validated input, or the failure that the input already is."""
+    """What there is to do: the action and its validated input."""
 
     action: Action
     given: Any
-    fault: Failure | None = None
 
 
 @dataclass(slots=True, eq=False)

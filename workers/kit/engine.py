@@ -31,7 +31,7 @@ from protocol.packets import (
     Result,
 )
 from workers.kit.action import Action
-from workers.kit.admission import Admission, Refusal
+from workers.kit.admission import Admission
 from workers.kit.attempts import Attempt, Attempts, Identity, Origin, StopReason, Work
 from workers.kit.context import Context, Report
 from workers.kit.outbox import Outbox
@@ -85,7 +85,7 @@ class Engine:
         match packet:
             case Offer():
                 answer = self.offer(packet, Origin.LINK)
-                self._send(answer.reject if isinstance(answer, Refusal) else answer.answer)
+                self._send(answer if isinstance(answer, Reject) else answer.answer)
             case Process():
                 self._process(packet)
             case Ack():
@@ -107,7 +107,7 @@ class Engine:
                 if attempt is not None:
                     self.stop(attempt, StopReason.STALE)
 
-    def offer(self, offer: Offer, origin: Origin, *, is_local: bool = False) -> Attempt | Refusal:
+    def offer(self, offer: Offer, origin: Origin, *, is_local: bool = False) -> Attempt | Reject:
         """The attempt that has a slot from now on, or the refusal."""
         return self._admission.answer(offer, origin, self.now(), is_local=is_local)
 

@@ -19,9 +19,9 @@ from protocol.packets import (
     Identifier,
     Milliseconds,
     Model,
+    Reject,
     Resources,
 )
-from workers.kit.admission import Refusal
 from workers.kit.attempts import Attempt
 
 HELD_FOR_MS: Final = 60_000
@@ -71,15 +71,15 @@ def accepted(body: HandshakeBody, attempt: Attempt, worker_id: str) -> dict[str,
     return _with_fence(body, answer)
 
 
-def rejected(body: HandshakeBody, refusal: Refusal, worker_id: str) -> dict[str, Any]:
+def rejected(body: HandshakeBody, reject: Reject, worker_id: str) -> dict[str, Any]:
     answer = HandshakeAnswer(
         execution_id=body.execution_id,
         worker_id=worker_id,
         stage_id=body.stage_id,
         accepted=False,
-        code=refusal.reject.code,
-        reason=refusal.reject.reason,
-        retry_after_ms=refusal.reject.retry_after_ms,
+        code=reject.code,
+        reason=reject.reason,
+        retry_after_ms=reject.retry_after_ms,
     )
     return _with_fence(body, answer)
 

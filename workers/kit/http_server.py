@@ -12,9 +12,9 @@ from aiohttp import web
 
 from protocol.attempt import FINAL, AttemptState
 from protocol.codec import MAX_DOCUMENT_BYTES
-from protocol.packets import Offer
+from protocol.errors import RefusalCode
+from protocol.packets import Offer, Reject
 from workers.kit import http_bodies
-from workers.kit.admission import Refusal
 from workers.kit.attempts import Attempt, Origin, StopReason
 from workers.kit.engine import Engine
 from workers.kit.http_bodies import HandshakeBody, NamesAttempt
@@ -60,9 +60,9 @@ class HttpServer:
     async def handshake(self, request: web.Request) -> web.Response:
         body = await read_body(request, HandshakeBody)
         decided = self._decide(body)
-        if isinstance(decided, Refusal):
+        if isinstance(decided, Reject):
             document = http_bodies.rejected(body, decided, self._engine.worker_id)
-            return answer(document, 400 if decided.is_bad_input else 200)
+            return answer(document, 400 if decided.code is RefusalCode.INVALID_INPUT else 200)
         return answer(http_bodies.accepted(body, decided, self._engine.worker_id))
 
     async def process(self, request: web.Request) -> web.Response:
@@ -125,7 +125,7 @@ class HttpServer:
             }
         )
 
-    def _decide(self, body: HandshakeBody) -> Attempt | Refusal:
+    def _decide(self, body: HandshakeBody) -> Attempt | Reject:
         action = body.action or self._default_action
         if action is None:
             raise Refused(400, "malformed_body", "this worker has several actions and no default one", path="action")

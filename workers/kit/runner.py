@@ -32,9 +32,9 @@ async def run(attempt: Attempt, work: Work, context: Context, clock: Clock) -> R
     """The result of an attempt that has just been started, with the time it took in its metrics."""
     began_at = attempt.began_at = clock.monotonic()
     value: Any = None
-    failure = work.fault
+    failure: Failure | None = None
     try:
-        if failure is None and attempt.stop_reason is None:
+        if attempt.stop_reason is None:
             value = await _perform(work, context)
     except ActionError as error:
         failure = error.failure
