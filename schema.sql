@@ -134,7 +134,8 @@ CREATE INDEX executions_of_client ON pipeline_executions (client_id, execution_i
 -- offered -> running | ready | cancelling                   running -> completed | failed | ready | cancelling
 -- waiting -> completed | failed | skipped | cancelled       cancelling -> cancelled
 -- completed, failed, skipped, cancelled: final
--- attempt counts charged tries; offer_round counts offers since the last charge. Only `fence` may report;
+-- attempt counts charged tries; offer_round counts offers since the last charge, and yields the tries that were not
+-- charged because their worker stopped. Only `fence` may report;
 -- settled_fence is the one whose result was taken, so that the same result sent again gets the same ack.
 CREATE TABLE stage_executions (
     execution_id  text COLLATE "C" NOT NULL,
@@ -150,13 +151,14 @@ CREATE TABLE stage_executions (
     worker_id     text COLLATE "C",
     message       text,
     progress      real     NOT NULL CHECK (progress BETWEEN 0 AND 100),
-    estimate_ms   bigint,
+    estimate      json, -- what the worker accepted with: {ms, tokens, costUsd}
     result        json,
     result_sha256 text COLLATE "C",
     metrics       json,
     error         json,
     started_at    timestamptz,
     finished_at   timestamptz,
+    yields        smallint NOT NULL DEFAULT 0 CHECK (yields >= 0),
     PRIMARY KEY (execution_id, name),
     CONSTRAINT live_has_a_fence CHECK (status NOT IN ('offered', 'running', 'cancelling')
         OR (fence IS NOT NULL AND worker_id IS NOT NULL)),

@@ -41,9 +41,11 @@ from orchestrator.dispatch.tasks import Tasks
 from orchestrator.dispatch.workers import Workers
 from orchestrator.shipped import shipped
 from orchestrator.store.accounts import AccountTables
-from orchestrator.store.blobs import ObjectBlobs
+from orchestrator.store.artifacts import Artifacts
+from orchestrator.store.blobs import Blobs, ObjectBlobs
 from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
 from orchestrator.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from orchestrator.store.store import postgres_store
 from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
 from orchestrator.web.application import runner_of
@@ -53,6 +55,9 @@ REPLICAS_OF_A_FOLDER: Final = 64
 GC_THRESHOLDS: Final = (50_000, 20, 50)
 """The hot path makes many short-lived values and no cycles: looking for cycles by default costs a twelfth."""
 PROBE_SECONDS: Final = 2.0
+MAX_ARTIFACT_BYTES: Final = 1024**3
+"""The largest artifact that is taken, unless BATON_MAX_ARTIFACT_BYTES says otherwise; that may say `MOST_...`."""
+MOST_ARTIFACT_BYTES: Final = 2**40
 
 log = structlog.get_logger()
 
@@ -66,7 +71,8 @@ def serve(*, host: str, port: int, data_dir: Path, database_url: str | None, wor
     logs.configure()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        system = System(host, port, data_dir.resolve(), database_url, _pace(os.environ))
+        pace, most_bytes = _pace(os.environ), _max_artifact_bytes(os.environ)
+        system = System(host, port, data_dir.resolve(), database_url, pace, most_bytes)
         _runner()(system.run(workers))
     except (Unstartable, EmbeddedPostgresError, DatabaseRefused, CredentialsRefused, UnknownWorker) as error:
         sys.exit(f"baton up: {error}")
@@ -75,12 +81,15 @@ def serve(*, host: str, port: int, data_dir: Path, database_url: str | None, wor
 class System:
     """Everything that one `baton up` runs."""
 
-    def __init__(self, host: str, port: int, data_dir: Path, database_url: str | None, pace: Pace) -> None:
+    def __init__(
+        self, host: str, port: int, data_dir: Path, database_url: str | None, pace: Pace, max_artifact_bytes: int
+    ) -> None:
         self._host = host
         self._port = port
         self._data_dir = data_dir
         self._database_url = database_url
         self._pace = pace
+        self._max_artifact_bytes = max_artifact_bytes
         self._clock: Clock = SystemClock()
         self._ids = TimeOrderedIds()
         self._random = SystemRandom()
@@ -114,11 +123,11 @@ class System:
         templates = Templates(database, self._clock)
         await _publish_shipped(templates)
         session = await stack.enter_async_context(worker_session())
+        blobs = ObjectBlobs.in_folder(self._data_dir / "artifacts", self._ids)
+        await asyncio.to_thread(blobs.discard_abandoned, self._clock.now())
         replica = Replica(
             replica_id=replica_id,
-            database=database,
-            templates=templates,
-            blobs=ObjectBlobs.in_folder(self._data_dir / "artifacts"),
+            store=postgres_store(database, templates, blobs, replica_id),
             reach=Reach(session, credentials.worker_secret, url),
             clock=self._clock,
             ids=self._ids,
@@ -126,7 +135,7 @@ class System:
             failpoints=NoFailpoints(),
             pace=self._pace,
         )
-        services = self._services(replica, database, templates, tables, passwords)
+        services = self._services(replica, database, blobs, templates, tables, passwords)
         runner = runner_of(services)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -162,7 +171,13 @@ class System:
             yield database
 
     def _services(
-        self, replica: Replica, database: Database, templates: Templates, tables: AccountTables, passwords: Passwords
+        self,
+        replica: Replica,
+        database: Database,
+        blobs: Blobs,
+        templates: Templates,
+        tables: AccountTables,
+        passwords: Passwords,
     ) -> Services:
         authenticator = Authenticator(tables, self._clock)
         return Services(
@@ -175,11 +190,13 @@ class System:
             templates=templates,
             workers=Workers(replica.home, replica.answers, replica.fleet, replica.registry),
             reports=replica.reports,
+            artifacts=Artifacts(database, blobs),
             hub=replica.hub,
             health=Readiness(replica, database),
             clock=self._clock,
             ids=self._ids,
             version=version("baton-orchestrator"),
+            max_artifact_bytes=self._max_artifact_bytes,
         )
 
 
@@ -223,6 +240,13 @@ def _pace(environ: Mapping[str, str]) -> Pace:
         return Pace.from_environment(environ)
     except ValueError as error:
         raise Unstartable(str(error)) from None
+
+
+def _max_artifact_bytes(environ: Mapping[str, str]) -> int:
+    text = environ.get("BATON_MAX_ARTIFACT_BYTES", str(MAX_ARTIFACT_BYTES))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ARTIFACT_BYTES:
+        raise Unstartable(f"BATON_MAX_ARTIFACT_BYTES is {text!r}; it has to be a number of bytes, at most 2^40")
+    return int(text)
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +21,15 @@ import structlog
 
 from orchestrator.core.seams import Clock
 
-BUNDLED: Final[Mapping[str, str]] = {"echo": "workers.echo", "granulator": "workers.granulator.worker"}
+BUNDLED: Final[Mapping[str, str]] = {
+    "echo": "workers.echo",
+    "granulator": "workers.granulator.worker",
+    "training": "workers.training.worker",
+}
 """The workers that ship with Baton, and the modules that hold them."""
+
+EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {"training": ("tinygrad", "sklearn", "safetensors")}
+"""The workers that need an extra of their own name, and the modules that it brings."""
 
 POLL_SECONDS: Final = 0.25
 STOP_SECONDS: Final = 12.0
@@ -31,17 +39,34 @@ log = structlog.get_logger()
 
 
 class UnknownWorker(Exception):
-    """A name that no bundled worker has."""
+    """A name that no bundled worker has, or one whose extra is not installed."""
 
 
 def chosen(names: tuple[str, ...] | None) -> dict[str, str]:
-    """The bundled workers of these names; None means all."""
+    """The bundled workers of these names; None means all whose extras are installed."""
     if names is None:
-        return dict(BUNDLED)
+        return {name: module for name, module in BUNDLED.items() if _is_installed(name)}
     for name in names:
         if name not in BUNDLED:
             raise UnknownWorker(f"there is no bundled worker {name}; there are {', '.join(sorted(BUNDLED))}")
+        if _missing(name):
+            raise UnknownWorker(f"the worker {name} needs {', '.join(_missing(name))}: {_how_to_install(name)}")
     return {name: BUNDLED[name] for name in names}
+
+
+def _is_installed(name: str) -> bool:
+    missing = _missing(name)
+    if missing:
+        log.info("worker.skipped", worker=name, missing=missing, install=_how_to_install(name))
+    return not missing
+
+
+def _missing(name: str) -> list[str]:
+    return [module for module in EXTRAS.get(name, ()) if find_spec(module) is None]
+
+
+def _how_to_install(name: str) -> str:
+    return f"pip install 'baton-orchestrator[{name}]'"
 
 
 class BundledWorker:

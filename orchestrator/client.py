@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from orchestrator.artifact_files import QUIET_SECONDS, Outgoing, WrongHash, receive
 from orchestrator.core.seams import Clock
 from orchestrator.event_stream import Event, EventParser
 from orchestrator.system import SystemClock
@@ -28,7 +30,9 @@ Document = dict[str, Any]
 
 TERMINAL_STATUSES: Final = frozenset({"completed", "failed", "cancelled"})
 
-_CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=15, sock_connect=5)
+# A result may be large: what counts is that the answer begins, and goes on.
+_CALL_TIMEOUT: Final = aiohttp.ClientTimeout(total=120, sock_connect=5, sock_read=15)
+_TRANSFER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=QUIET_SECONDS)
 # A stream that is silent for this long is opened again: a proxy may have let go of it without a word.
 _STREAM_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=45)
 _ATTEMPTS: Final = 4
@@ -174,6 +178,15 @@ class BatonClient:
         """Publish a master template as it is written, in YAML or (with its media type) JSON."""
         return await self._call("POST", "/api/templates", None, source, media_type, idempotency_key)
 
+    async def upload_artifact(self, source: Path | bytes, content_type: str = "application/octet-stream") -> Document:
+        """Have bytes, or a file's content, kept; returns the reference. The same bytes again are the same artifact."""
+        return await self._attempts(repeatable=True)(self._upload, source, content_type)
+
+    async def download_artifact(self, sha256: str, to: Path) -> Path:
+        """Fetch an artifact into the file `to`, in place of what was there; its hash is checked."""
+        await self._attempts(repeatable=True)(self._download, sha256, to)
+        return to
+
     async def events(self, execution_id: str, last_event_id: str | None = None) -> AsyncGenerator[Event, None]:
         """What happens to an execution, up to and with its `end` event; a stream that breaks is resumed.
 
@@ -237,15 +250,17 @@ class BatonClient:
     ) -> Document:
         given = {"Content-Type": media_type, "Idempotency-Key": idempotency_key}
         headers = {name: value for name, value in given.items() if value is not None}
-        repeatable = method == "GET" or idempotency_key is not None
-        attempts = AsyncRetrying(
+        attempts = self._attempts(repeatable=method == "GET" or idempotency_key is not None)
+        return await attempts(self._once, method, path, query, body, headers)
+
+    def _attempts(self, *, repeatable: bool) -> AsyncRetrying:
+        return AsyncRetrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(_ATTEMPTS if repeatable else 1),
             wait=_wait,
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return await attempts(self._once, method, path, query, body, headers)
 
     async def _once(
         self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, headers: Mapping[str, str]
@@ -258,6 +273,37 @@ class BatonClient:
                 content = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error, writes=method != "GET") from error
+        return self._document(response, content)
+
+    async def _upload(self, source: Path | bytes, content_type: str) -> Document:
+        try:
+            async with Outgoing(source) as outgoing:
+                headers = {"Content-Type": content_type, "Content-Length": str(outgoing.size)}
+                async with self._session.post(
+                    self.url + _path("artifacts"),
+                    data=outgoing.pieces(),
+                    headers=headers,
+                    timeout=_TRANSFER_TIMEOUT,
+                    allow_redirects=False,
+                ) as response:
+                    content = await response.read()
+            reference = self._document(response, content)
+            outgoing.check(reference.get("sha256", ""))
+        except (aiohttp.ClientError, TimeoutError, WrongHash) as error:
+            raise self._unreachable(error, writes=True) from error
+        return reference
+
+    async def _download(self, sha256: str, to: Path) -> None:
+        url = self.url + _path("artifacts", sha256)
+        try:
+            async with self._session.get(url, timeout=_TRANSFER_TIMEOUT, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise refusal(response.status, response.reason or "", response.headers, await response.read())
+                await receive(response, sha256, to)
+        except (aiohttp.ClientError, TimeoutError, WrongHash) as error:
+            raise self._unreachable(error, writes=False) from error
+
+    def _document(self, response: aiohttp.ClientResponse, content: bytes) -> Document:
         if not 200 <= response.status < 300:
             raise refusal(response.status, response.reason or "", response.headers, content)
         try:
@@ -268,7 +314,7 @@ class BatonClient:
             raise Unreachable(self.url, "what answers there is not a Baton server")
         return document
 
-    def _unreachable(self, error: aiohttp.ClientError | TimeoutError, *, writes: bool) -> Unreachable:
+    def _unreachable(self, error: aiohttp.ClientError | TimeoutError | WrongHash, *, writes: bool) -> Unreachable:
         unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
         return Unreachable(self.url, _reason(error), maybe_done=writes and not unsent)
 
@@ -304,7 +350,7 @@ def _execution(execution_id: str, *rest: str) -> str:
     return _path("executions", execution_id, *rest)
 
 
-def _reason(error: aiohttp.ClientError | TimeoutError) -> str:
+def _reason(error: aiohttp.ClientError | TimeoutError | WrongHash) -> str:
     match error:
         case TimeoutError():
             return "no answer in time"

@@ -6,7 +6,6 @@ Infinity, no NUL, no lone surrogate, no integer beyond 64 bits. What passes can 
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -18,12 +17,14 @@ from protocol.packets import OrchestratorPacket, Packet, WorkerPacket
 MAX_DEPTH: Final = 64
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
 MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
+LARGE_BYTES: Final = 1024 * 1024
+"""A document of more than this is worth a thread: an event loop then stands still for one of its passes at a time."""
 
-_LONG_DIGITS = re.compile(rb"[0-9]{19}")
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_LONG_DIGITS = b"0" * 19
 _INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{19,}+(?![0-9.eE])")
-_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-"""An opening bracket as +1, a closing one as -1, read as signed bytes."""
+_NEITHER_BRACKETS_NOR_QUOTES = bytes(byte for byte in range(256) if byte not in b'[]{}"')
+_BRACKETS_ALIKE = bytes.maketrans(b"{}", b"[]")
 _INTEGERS_OF_64_BITS = range(-(2**63), 2**64)
 
 _worker_packets: TypeAdapter[list[WorkerPacket]] = TypeAdapter(list[WorkerPacket])
@@ -37,9 +38,8 @@ def loads(data: bytes, max_bytes: int = MAX_DOCUMENT_BYTES) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise ProtocolError("malformed_json", f"not valid JSON: {error}") from None
-    if rb"\u0000" in data and rb"\u0000" in data.replace(rb"\\", b""):
-        raise ProtocolError("malformed_json", "the character U+0000 is not allowed in text")
-    if _LONG_DIGITS.search(data):
+    _refuse_nul(data)
+    if _LONG_DIGITS in data.translate(_DIGITS_ALIKE):
         _refuse_huge_integers(data)
     return value
 
@@ -52,14 +52,33 @@ def admit(data: bytes, max_bytes: int) -> None:
         _refuse_depth(data)
 
 
+def admit_written(data: bytes, max_bytes: int) -> None:
+    """Refuse what `loads` would refuse of bytes that `dumps` wrote, whatever the value was, without reading them."""
+    admit(data, max_bytes)
+    _refuse_nul(data)
+
+
 def dumps(value: Any) -> bytes:
     """Compact UTF-8 JSON of a value that came through `loads` or was made of such values."""
     return orjson.dumps(value)
 
 
+def _refuse_nul(data: bytes) -> None:
+    if rb"\u0000" in data and rb"\u0000" in data.replace(rb"\\", b""):
+        raise ProtocolError("malformed_json", "the character U+0000 is not allowed in text")
+
+
 def _refuse_depth(data: bytes) -> None:
-    steps = memoryview(_outside_of_strings(data).translate(_STEPS, _NOT_BRACKETS)).cast("b")
-    if max(accumulate(steps), default=0) > MAX_DEPTH:
+    """Every step here is one pass of C over what is left: tens of megabytes take a fifth of a second."""
+    marks = _without_escapes(data).translate(_BRACKETS_ALIKE, _NEITHER_BRACKETS_NOR_QUOTES)
+    # Two quotes side by side are a string without brackets, or the end of one string and the start of the next.
+    outside = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
+    for _ in range(MAX_DEPTH):
+        if b"[]" not in outside:
+            return  # nothing is left, or brackets that do not match: the parser's matter
+        # What holds nothing goes, and so what holds only that is next: each turn takes one level, from the innermost.
+        outside = outside.replace(b"[]", b"")
+    if b"[]" in outside:
         raise ProtocolError("malformed_json", f"nested deeper than {MAX_DEPTH} levels")
 
 
@@ -72,7 +91,12 @@ def _refuse_huge_integers(data: bytes) -> None:
 def _outside_of_strings(data: bytes) -> bytes:
     # Runs in C and in linear time whatever the bytes are: a regular expression that looks for closing quotes can be
     # made to look through the whole rest of the document from every escaped one.
-    return b'"'.join(data.replace(rb"\\", b"").replace(rb"\"", b"").split(b'"')[::2])
+    return b'"'.join(_without_escapes(data).split(b'"')[::2])
+
+
+def _without_escapes(data: bytes) -> bytes:
+    """Without escaped backslashes and quotes, so that every quote that is left begins or ends a string."""
+    return data.replace(rb"\\", b"").replace(rb"\"", b"")
 
 
 def encode_frame(packets: Sequence[Packet]) -> bytes:

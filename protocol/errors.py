@@ -22,6 +22,7 @@ class FailureCode(StrEnum):
     TIMEOUT = "timeout"
     WORKER_LOST = "worker_lost"
     MALFORMED_ANSWER = "malformed_answer"
+    WORKER_STOPPED = "worker_stopped"
     WORKER_ERROR = "worker_error"
     RESULT_TOO_LARGE = "result_too_large"
     UNRESOLVED_REFERENCE = "unresolved_reference"

@@ -26,6 +26,7 @@ Money = Annotated[
     PlainSerializer(float, when_used="json"),
 ]
 """US dollars, rounded to nine places: a float's tail is no reason to lose a result that was paid for."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(strict=True, ge=0, le=100, allow_inf_nan=False)]
 MAX_TEXT: Final = 10_000
 Text = Annotated[str, BeforeValidator(lambda value: value[:MAX_TEXT] if isinstance(value, str) else value)]
@@ -262,6 +263,14 @@ class ProcessAnswer(Model):
     result: Any = None
     metrics: Metrics = Metrics()
     error: Failure | str | None = None
+
+
+class Artifact(Model):
+    """A reference to a payload that is kept outside of documents, by the SHA-256 of its bytes."""
+
+    sha256: Sha256
+    size_bytes: int = Field(ge=0)
+    content_type: str = "application/octet-stream"
 
 
 class Directive(Model):

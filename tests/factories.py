@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.core.amounts import Amounts
 from orchestrator.core.decide import decide
 from orchestrator.core.events import Accepted, Event, Offered, Owned
 from orchestrator.core.execution import Execution, Step, evolve, prepare
@@ -52,5 +53,5 @@ def a_running(execution: Execution, stage: str, fence: int = 1) -> Execution:
     """The execution with this stage at work at worker `w` under the fence."""
     if execution.stages[stage].status == "pending":
         happen(execution, Owned())
-    happen(execution, Offered(stage, fence, "w"), Accepted(stage, fence, 10))
+    happen(execution, Offered(stage, fence, "w"), Accepted(stage, fence, Amounts(ms=10)))
     return execution

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.core.execution import Execution, prepare
 from orchestrator.core.requests import ExecuteRequest
+from orchestrator.core.seams import Clock
 from orchestrator.core.stage import Stage
 from orchestrator.core.template import Template, parse_template
 from orchestrator.dispatch.home import Reach
@@ -18,6 +19,7 @@ from orchestrator.dispatch.replica import Replica
 from orchestrator.store.blobs import ObjectBlobs
 from orchestrator.store.database import Database
 from orchestrator.store.record import Record
+from orchestrator.store.store import postgres_store
 from orchestrator.store.templates import Templates
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
 from protocol.packets import (
@@ -78,17 +80,23 @@ def a_request(template: Template, given: Any = None, **fields: Any) -> ExecuteRe
 
 @asynccontextmanager
 async def a_replica(
-    database: Database, folder: Path, name: str = "replica_1", pace: Pace = BRISK
+    database: Database,
+    folder: Path,
+    name: str = "replica_1",
+    pace: Pace = BRISK,
+    *,
+    clock: Clock | None = None,
+    url: str = "http://127.0.0.1:1",
 ) -> AsyncIterator[Replica]:
-    """A replica that lives until the block ends."""
+    """A replica that lives until the block ends. `url` is where it tells its workers to dial."""
     async with worker_session() as session:
         replica = Replica(
             replica_id=name,
-            database=database,
-            templates=Templates(database, SystemClock()),
-            blobs=ObjectBlobs.in_folder(folder / "artifacts"),
-            reach=Reach(session, "secret", "http://127.0.0.1:1"),
-            clock=SystemClock(),
+            store=postgres_store(
+                database, Templates(database, SystemClock()), ObjectBlobs.in_folder(folder / "artifacts", _ids), name
+            ),
+            reach=Reach(session, "secret", url),
+            clock=clock or SystemClock(),
             ids=_ids,
             random=SystemRandom(),
             failpoints=NoFailpoints(),
@@ -209,7 +217,7 @@ async def final(replica: Replica, execution_id: str) -> Execution:
     try:
         async with asyncio.timeout(20):
             while True:
-                snapshot = await replica.executions.find(CLIENT, execution_id)
+                snapshot = await replica.executions.find(CLIENT, execution_id, whole=True)
                 if snapshot is not None and snapshot.execution.is_final:
                     return snapshot.execution
                 await watcher.next(0.5)

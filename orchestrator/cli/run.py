@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 import orjson
@@ -10,12 +11,16 @@ from rich.text import Text
 
 from orchestrator.cli.execution_view import ending_view
 from orchestrator.cli.failures import exit_unless_completed
+from orchestrator.cli.markdown_export import markdown
 from orchestrator.cli.printable import plain
 from orchestrator.cli.remote import Remote, client_options
-from orchestrator.cli.run_input import Input, InputFile, InputObject, Priority
+from orchestrator.cli.run_input import FileToUpload, Input, InputFile, InputObject, Priority
+from orchestrator.cli.structure_view import find_structure
 from orchestrator.cli.watch import watch
 from orchestrator.cli.wording import when
 from orchestrator.client import BatonClient, Document
+
+MARKDOWN_SUFFIXES: Final = (".md", ".markdown")
 
 Submit = Callable[[BatonClient], Awaitable[Document]]
 
@@ -29,12 +34,18 @@ def output_file(ctx: click.Context, param: click.Parameter, value: Path | None) 
 
 @click.command()
 @click.argument("template")
-@click.option("--input", "input_option", type=InputObject(), help="The input, a JSON object.")
+@click.option(
+    "--input",
+    "input_option",
+    type=InputObject(),
+    help="The input, a JSON object. Beside --input-file, fields that stand over those of the file.",
+)
 @click.option(
     "--input-file",
     type=InputFile(),
-    help="A file with the input. A .json file is the input object itself; any other file has to be UTF-8 text and "
-    'becomes {"text": <its content>, "title": <its first Markdown heading, or its name without the suffix>}.',
+    help="A file with the input. A .json file is the input object itself; a UTF-8 text of at most 1 MiB becomes "
+    '{"text": <its content>, "title": <its first Markdown heading, or its name without the suffix>}; any other file '
+    'is uploaded and becomes {"documents": [{"name": ..., "artifact": ...}]}.',
 )
 @click.option("--template-version", metavar="N", type=click.IntRange(min=1), help="Its version.  [default: the latest]")
 @click.option(
@@ -49,14 +60,14 @@ def output_file(ctx: click.Context, param: click.Parameter, value: Path | None) 
     "--output",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     callback=output_file,
-    help="Write the result into this file, as JSON.",
+    help="Write the result into this file: a .md file gets its structure as a Markdown document, any other its JSON.",
 )
 @client_options
 def run(
     remote: Remote,
     template: str,
     input_option: Input | None,
-    input_file: Input | None,
+    input_file: Input | FileToUpload | None,
     template_version: int | None,
     priority: str | int | None,
     idempotency_key: str | None,
@@ -67,15 +78,13 @@ def run(
 
     Ctrl-C stops the watching, not the execution.
     """
-    if input_option is not None and input_file is not None:
-        raise click.UsageError("--input and --input-file exclude each other")
     if output is not None and not watching:
         raise click.UsageError("--output needs the result, and --no-watch does not wait for it")
 
     async def submit(client: BatonClient) -> Document:
         return await client.execute(
             template,
-            input_option if input_option is not None else input_file,
+            await _given(client, input_file, input_option),
             version=template_version,
             priority=priority,
             idempotency_key=idempotency_key,
@@ -112,8 +121,22 @@ def _execute_to_the_end(remote: Remote, submit: Submit, output: Path | None) -> 
         _write_result(document, output)
 
 
+async def _given(client: BatonClient, file: Input | FileToUpload | None, fields: Input | None) -> Input | None:
+    """The input: what the file is, and over it the fields of the command line."""
+    if isinstance(file, FileToUpload):
+        file = file.input(await client.upload_artifact(file.file, file.content_type))
+    return fields if file is None else {**file, **(fields or {})}
+
+
 def _write_result(document: Document, output: Path) -> None:
+    result = document.get("result")
+    content = orjson.dumps(result, option=orjson.OPT_INDENT_2)
+    if output.suffix.lower() in MARKDOWN_SUFFIXES:
+        structure = find_structure(result)
+        if structure is None:
+            raise click.UsageError(f"the result has no structure to write as Markdown; give {output} the suffix .json")
+        content = markdown(structure).encode()
     try:
-        output.write_bytes(orjson.dumps(document.get("result"), option=orjson.OPT_INDENT_2))
+        output.write_bytes(content)
     except OSError as error:
         raise click.UsageError(f"cannot write {output}: {error.strerror}") from error

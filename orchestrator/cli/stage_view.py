@@ -58,6 +58,14 @@ def time_left(thing: Mapping[str, Any], now: datetime) -> str:
     return ""
 
 
+def ratios(stage: Mapping[str, Any]) -> str:
+    """`1.08, tokens 0.97, cost 0.90`: what the stage took for each unit that was estimated."""
+    known = stage.get("ratio") or {}
+    named = (("ms", ""), ("tokens", "tokens "), ("costUsd", "cost "))
+    said = [f"{name}{known[unit]:.2f}" for unit, name in named if isinstance(known.get(unit), int | float)]
+    return ", ".join(said) or NOTHING
+
+
 def attempt_note(stage: Mapping[str, Any]) -> str:
     """Which try it is, from the second on."""
     attempt = stage.get("attempt")
@@ -90,6 +98,11 @@ def _standing(thing: Mapping[str, Any], now: datetime) -> tuple[RenderableType, 
     )
 
 
+def _estimated(stage: Mapping[str, Any]) -> str:
+    expected = (stage.get("estimate") or {}).get("ms")
+    return duration(expected) if isinstance(expected, int | float) else NOTHING
+
+
 def _message(stage: Mapping[str, Any]) -> Text:
     line = plain(f"{_name(stage)}: {stage['message']}".replace("\n", " "), "dim")
     line.no_wrap, line.overflow = True, "ellipsis"
@@ -107,7 +120,7 @@ def _name(stage: Mapping[str, Any]) -> str:
 def stage_table(document: Document, now: datetime) -> Table:
     """What became of each stage."""
     table = Table("Stage", "Action", "Worker", "Status", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("Attempt", "Progress", "Took"):
+    for name in ("Attempt", "Progress", "Took", "Estimate", "Ratio"):
         table.add_column(name, justify="right")
     table.add_column("Error")
     for stage in document.get("stages") or []:
@@ -120,6 +133,8 @@ def stage_table(document: Document, now: datetime) -> Table:
             plain(stage.get("attempt") or NOTHING),
             percent(stage.get("progress")),
             elapsed(stage, now),
+            _estimated(stage),
+            ratios(stage),
             plain(error.get("message", "") if isinstance(error, Mapping) else error, "red"),
         )
     return table

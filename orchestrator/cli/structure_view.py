@@ -25,6 +25,14 @@ def find_structured(result: Any) -> Node | None:
     return None
 
 
+def find_structure(result: Any) -> Node | None:
+    """The tree of a result: its `document`, else the structure that `find_structured` finds."""
+    if isinstance(result, Mapping) and _is_node(document := result.get("document")):
+        return document
+    structured = find_structured(result)
+    return None if structured is None else structured["structure"]
+
+
 def structure_view(structured: Node) -> RenderableType:
     """The tree of `structured["structure"]`, then its quality score and findings where it has them."""
     parts: list[RenderableType] = [structure_tree(structured["structure"])]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from orchestrator.core.amounts import UNKNOWN
 from orchestrator.core.draft import Draft
 from orchestrator.core.events import (
     Accepted,
@@ -124,12 +125,12 @@ def _decide_attempt(draft: Draft, stage: Stage, event: AttemptFact) -> None:
                     offer_round=stage.offer_round + 1,
                     fence=event.fence,
                     worker_id=event.worker_id,
-                    estimate_ms=None,
+                    estimate=UNKNOWN,
                 )
             )
         case Accepted():
             draft.begin()
-            draft.put(stage._replace(status=StageStatus.RUNNING, estimate_ms=event.estimate_ms, started_at=draft.at))
+            draft.put(stage._replace(status=StageStatus.RUNNING, estimate=event.estimate, started_at=draft.at))
             draft.effects.append(StartProcess(stage.name))
         case Progressed():
             draft.put(

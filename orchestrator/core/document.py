@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from orchestrator.core.amounts import amounts_document, ratio_document
 from orchestrator.core.execution import Execution
 from orchestrator.core.stage import SHOWN_AS, Stage
 
@@ -19,6 +20,7 @@ def stage_name(execution_id: str, identifier: str) -> str | None:
 
 
 def stage_document(execution: Execution, stage: Stage) -> dict[str, Any]:
+    actual = stage.actual
     return {
         "stageId": stage_id(execution.execution_id, stage.name),
         "name": stage.name,
@@ -28,7 +30,10 @@ def stage_document(execution: Execution, stage: Stage) -> dict[str, Any]:
         "workerId": stage.worker_id,
         "progress": round(stage.progress, 2),
         "message": stage.message,
-        "estimatedCompletionMs": stage.estimate_ms,
+        "estimatedCompletionMs": stage.estimate.ms,
+        "estimate": amounts_document(stage.estimate),
+        "actual": amounts_document(actual),
+        "ratio": ratio_document(stage.estimate, actual),
         "startedAt": instant(stage.started_at),
         "finishedAt": instant(stage.finished_at),
         "metrics": stage.metrics,

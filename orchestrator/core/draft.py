@@ -5,7 +5,9 @@ The execution is only read. `step` closes the draft: it counts, and says what th
 
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Final
 
+from orchestrator.core.amounts import UNKNOWN
 from orchestrator.core.events import Completed, WorkerLost
 from orchestrator.core.execution import (
     FINAL,
@@ -22,6 +24,9 @@ from orchestrator.core.reference import UnresolvedReference
 from orchestrator.core.stage import Stage, StageStatus, Usage
 from protocol.errors import FailureCode
 from protocol.packets import Failure
+
+MOST_YIELDS: Final = 20
+"""So often is a stage tried again uncharged; a worker that takes it and always stops must not have it for ever."""
 
 
 class Draft:
@@ -48,7 +53,7 @@ class Draft:
     def make_ready(self, stage: Stage, delay: timedelta = timedelta(0)) -> None:
         """Back to be offered: the fence is dead from here on."""
         self.put(
-            stage._replace(status=StageStatus.READY, fence=None, worker_id=None, started_at=None, estimate_ms=None)
+            stage._replace(status=StageStatus.READY, fence=None, worker_id=None, started_at=None, estimate=UNKNOWN)
         )
         self._enqueue(stage.name, delay)
 
@@ -71,9 +76,14 @@ class Draft:
         self.unlock(stage.name)
 
     def fail_attempt(self, stage: Stage, failure: Failure, jitter: float) -> None:
-        """Try again if the failure allows it and tries are left, else the stage has failed."""
+        """Try again if the failure allows it and tries are left, else the stage has failed.
+
+        That a worker stopped is no fault of the stage: it goes on at once, and the try is not charged.
+        """
         retry = self.execution.spec(stage.name).retry
-        if failure.retryable and stage.attempt < retry.max_attempts and self.ending is None:
+        if _is_yield(failure) and stage.yields < MOST_YIELDS and self.ending is None:
+            self.make_ready(stage._replace(yields=stage.yields + 1, progress=0.0, error=failure))
+        elif failure.retryable and stage.attempt < retry.max_attempts and self.ending is None:
             again = stage._replace(attempt=stage.attempt + 1, offer_round=0, progress=0.0, error=failure)
             self.make_ready(again, retry.delay(stage.attempt, jitter))
         else:
@@ -220,3 +230,7 @@ class Draft:
             return self.execution.progress
         share = int(percent / len(self.execution.stages))
         return max(self.execution.progress, min(share, 99))
+
+
+def _is_yield(failure: Failure) -> bool:
+    return failure.retryable and failure.code == FailureCode.WORKER_STOPPED

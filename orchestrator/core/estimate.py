@@ -1,45 +1,49 @@
-"""When work is likely to be done: derived from accepted estimates and from history, or not said at all."""
+"""How long a stage will hold its slot: derived from accepted estimates and from history, or not said at all."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from orchestrator.core.template import Template
+SMOOTHING: Final = 0.1
+"""Weight of the newest attempt in an action's moving averages: about the last twenty count."""
+MOST_STRETCH: Final = 10.0
+"""One attempt says no more than that an estimate was this much too short, or too long."""
 
-SMOOTHING: Final = 0.2
-"""Weight of the newest duration in an action's moving average: about the last ten attempts count."""
 
-
-@dataclass(frozen=True, slots=True)
-class Offering:
+class Offering(NamedTuple):
     """One worker's part in an action: its slots and its last accepted estimate in milliseconds."""
 
     slots: int
     expected_ms: float | None
 
 
-def moving_average(before: float | None, newest: float) -> float:
-    """The exponentially weighted mean of an action's measured durations, in milliseconds."""
-    return newest if before is None else before + SMOOTHING * (newest - before)
+class History(NamedTuple):
+    """An action's attempts so far, as moving averages: for how many milliseconds each held its slot, and how many
+    times as long that was as its estimate.
 
-
-def expected_duration(offerings: Sequence[Offering], history_ms: float | None) -> float | None:
-    """Milliseconds one stage takes: the mean of the living workers' estimates by slots, else the history, else None."""
-    said = [(offering.expected_ms, offering.slots) for offering in offerings if offering.expected_ms is not None]
-    if said:
-        return sum(ms * slots for ms, slots in said) / sum(slots for _, slots in said)
-    return history_ms
-
-
-def critical_path(template: Template, remaining: Mapping[str, float | None]) -> float | None:
-    """Milliseconds of the longest chain of stages, where `remaining` has what each still takes (0 if it is done).
-
-    None as soon as one stage's duration is unknown: an estimate with a hole in it is no estimate.
+    A slot is held from the offer to the commit; an estimate is of the attempt alone, and may be wrong besides.
     """
-    finish: dict[str, float] = {}
-    for spec in template.stages:
-        duration = remaining[spec.name]
-        if duration is None:
-            return None
-        finish[spec.name] = duration + max((finish[need] for need in spec.needs), default=0.0)
-    return max(finish.values(), default=0.0)
+
+    held_ms: float
+    stretch: float = 1.0
+
+
+def history_after(before: History | None, held_ms: float, estimate_ms: float | None) -> History:
+    """The history with one more attempt, which held its slot for so long and had this estimate, if any."""
+    before = before or History(held_ms)
+    stretch = before.stretch
+    if estimate_ms:
+        newest = min(max(held_ms / estimate_ms, 1 / MOST_STRETCH), MOST_STRETCH)
+        stretch += SMOOTHING * (newest - stretch)
+    return History(before.held_ms + SMOOTHING * (held_ms - before.held_ms), stretch)
+
+
+def expected_hold(offerings: Sequence[Offering], history: History | None) -> float | None:
+    """Milliseconds that one stage holds a slot: the mean of the workers' estimates by their slots, stretched as before.
+
+    Without estimates the history alone, and without either None.
+    """
+    said = [(offering.expected_ms, offering.slots) for offering in offerings if offering.expected_ms is not None]
+    if not said:
+        return None if history is None else history.held_ms
+    mean = sum(ms * slots for ms, slots in said) / sum(slots for _, slots in said)
+    return mean if history is None else mean * history.stretch

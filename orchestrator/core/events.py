@@ -6,6 +6,7 @@ An event of an attempt names its stage and carries its fence; an event whose fen
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.core.amounts import UNKNOWN, Amounts
 from orchestrator.core.stage import NOTHING_USED, Usage
 from protocol.packets import Failure
 
@@ -27,9 +28,9 @@ class Offered(AttemptFact):
 
 @dataclass(frozen=True, slots=True)
 class Accepted(AttemptFact):
-    """The worker said yes, and is told to process in the same turn; its estimate is in milliseconds, if it gave one."""
+    """The worker said yes, and is told to process in the same turn; `estimate` is what it says the attempt takes."""
 
-    estimate_ms: int | None = None
+    estimate: Amounts = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

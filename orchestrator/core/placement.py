@@ -1,11 +1,15 @@
 """Which worker a stage is offered to, and why each other one is not.
 
 A worker is asked only if it offers the action, is healthy, has a free slot, and has not refused this stage or this
-action for now. Among those the one that is expected to finish first is asked; ties go to the emptier one.
+action for now. Among those the one that is expected to finish first is asked; of about equals, the emptier one.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+ABOUT_EQUAL: Final = 1.5
+"""Estimates that are not this many times apart are taken to be equal: they are learned, and vary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,11 @@ def choose(
     candidates: Iterable[Candidate], action: str, execution_id: str, refused: Mapping[str, Refusal], now: float
 ) -> Candidate | None:
     """The worker to ask, or None if none can be asked now."""
-    best: Candidate | None = None
-    best_rank: tuple[float, float, str] | None = None
-    for candidate in candidates:
-        if objection(candidate, action, execution_id, refused, now) is not None:
-            continue
-        rank = (candidate.expected_ms.get(action, 0.0), -candidate.free / candidate.slots, candidate.worker_id)
-        if best_rank is None or rank < best_rank:
-            best, best_rank = candidate, rank
-    return best
+    able = [each for each in candidates if objection(each, action, execution_id, refused, now) is None]
+    if len(able) < 2:
+        return able[0] if able else None
+    slowest = ABOUT_EQUAL * min(each.expected_ms.get(action, 0.0) for each in able)
+    return min(
+        (each for each in able if each.expected_ms.get(action, 0.0) <= slowest),
+        key=lambda each: (-each.free / each.slots, each.expected_ms.get(action, 0.0), each.worker_id),
+    )

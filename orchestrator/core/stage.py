@@ -6,11 +6,12 @@ only on the orchestrator's side.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from orchestrator.core.amounts import UNKNOWN, Amounts
 from protocol.packets import Failure
 
 
@@ -69,7 +70,8 @@ class Stage(NamedTuple):
     """Where a stage stands. A named tuple, because a stage is replaced four times in its life and this is the value
     that Python replaces fastest.
 
-    `attempt` is the number of the present (or next) charged try, from 1; `offer_round` counts the offers made for it.
+    `attempt` is the number of the present (or next) charged try, from 1; `offer_round` counts the offers made for it,
+    and `yields` the tries that were given back because their worker stopped, which are not charged.
     `fence` belongs to the worker that may report now, `settled_fence` to the attempt whose result was taken last.
     """
 
@@ -82,12 +84,13 @@ class Stage(NamedTuple):
     worker_id: str | None = None
     progress: float = 0.0
     message: str | None = None
-    estimate_ms: int | None = None
+    estimate: Amounts = UNKNOWN
     result: Any = None
     metrics: dict[str, Any] | None = None
     error: Failure | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    yields: int = 0
 
     @property
     def is_fresh(self) -> bool:
@@ -105,3 +108,16 @@ class Stage(NamedTuple):
     @property
     def is_live(self) -> bool:
         return self.status in LIVE
+
+    @property
+    def actual(self) -> Amounts:
+        """What the attempt took that ended the stage, from its accept on; unknown until then."""
+        if self.started_at is None or self.finished_at is None:
+            return UNKNOWN
+        metrics = self.metrics or {}
+        cost_usd = metrics.get("costUsd")
+        return Amounts(
+            ms=(self.finished_at - self.started_at) / timedelta(milliseconds=1),
+            tokens=metrics.get("tokensUsed"),
+            cost_usd=None if cost_usd is None else Decimal(str(cost_usd)),
+        )

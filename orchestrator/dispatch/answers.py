@@ -10,8 +10,8 @@ from functools import partial
 
 import structlog
 
+from orchestrator.core.amounts import Amounts
 from orchestrator.core.document import stage_id, stage_name
-from orchestrator.core.estimate import moving_average
 from orchestrator.core.events import (
     Accepted,
     Completed,
@@ -92,7 +92,7 @@ class Answers:
     # ------------------------------------------------------------------------------------------------- the answer
 
     def _accepted(self, worker: Worker, packet: Accept) -> None:
-        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
             self._stop(worker, packet.execution_id, packet.stage_id, packet.fence)
             return
@@ -102,11 +102,11 @@ class Answers:
         if packet.estimated_completion_ms is not None:
             worker.expect(assignment.action, packet.estimated_completion_ms)
         self._dispatcher.forget_refusals(assignment.execution_id, assignment.stage)
-        event = Accepted(assignment.stage, packet.fence, packet.estimated_completion_ms)
+        event = Accepted(assignment.stage, packet.fence, estimated(packet))
         self._engine.apply_if_valid(record, event, conversation)
 
     def _rejected(self, worker: Worker, packet: Reject) -> None:
-        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
             return
         record, assignment = held
@@ -192,7 +192,7 @@ class Answers:
 
     def progressed(self, worker: Worker, packet: Progress) -> bool:
         """Whether the attempt still rules; if not, the worker is told to stop."""
-        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
             self._stop(worker, packet.execution_id, packet.stage_id, packet.fence)
             return False
@@ -210,7 +210,7 @@ class Answers:
         return True
 
     def _logged(self, worker: Worker, packet: Log) -> None:
-        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is not None:
             record, assignment = held
             line = {"stageId": packet.stage_id, "name": assignment.stage, "level": packet.level}
@@ -224,7 +224,7 @@ class Answers:
         `answered` is told which, once it is durable; without it the ack goes to the worker's link.
         """
         answered = answered or partial(self._dispatcher.send_ack, worker, packet)
-        held = self._held(worker, packet.fence, packet.execution_id, packet.stage_id)
+        held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
             self._answer_again(packet, answered)
             return
@@ -254,7 +254,7 @@ class Answers:
         self, worker: Worker, record: Record, assignment: Assignment, packet: Result, answered: Answered
     ) -> None:
         fence = packet.fence
-        event = self._outcome(assignment.stage, packet, assignment)
+        event = self._outcome(assignment.stage, packet)
         conversation = self._log(record, fence, packet)
         for told in conversation:
             # The ack is logged with the commit that it tells of, and leaves after it.
@@ -266,6 +266,9 @@ class Answers:
         def durable() -> None:
             # Not before: a slot that frees ahead of the stages this result sets free would go to fresh work first.
             self._dispatcher.free(worker, fence)
+            if packet.status == "completed":
+                stage = record.execution.stages[assignment.stage]
+                self._dispatcher.histories.ended(assignment, stage, self._clock.monotonic())
             record.conversations.pop(fence, None)
             for answer in assignment.waiting_for_commit:
                 answer(True)
@@ -286,13 +289,9 @@ class Answers:
 
         self._tasks.create_task(look_up())
 
-    def _outcome(self, name: str, packet: Result, assignment: Assignment) -> Completed | Failed:
+    def _outcome(self, name: str, packet: Result) -> Completed | Failed:
         metrics, usage = packet.metrics.document(), used(packet.metrics)
         if packet.status == "completed":
-            if assignment.started_at is not None:
-                took = (self._clock.monotonic() - assignment.started_at) * 1000
-                history = self._dispatcher.history_ms
-                history[assignment.action] = moving_average(history.get(assignment.action), took)
             return Completed(name, packet.fence, packet.result, metrics, usage)
         failure = packet.error or Failure(code=FailureCode.WORKER_ERROR, message="the worker gave no reason")
         if packet.status == "cancelled":
@@ -337,7 +336,7 @@ class Answers:
 
     # ------------------------------------------------------------------------------------------------ what holds
 
-    def _held(self, worker: Worker, fence: int, execution_id: str, stage: str) -> tuple[Record, Assignment] | None:
+    def held(self, worker: Worker, fence: int, execution_id: str, stage: str) -> tuple[Record, Assignment] | None:
         """The attempt that this worker holds under this fence, if what it says of it is true."""
         assignment = worker.assignments.get(fence)
         if (
@@ -374,6 +373,14 @@ class Answers:
             return ()
         conversation.add(record.next_sequence(), self._clock.now(), False, packet.type, packet.encoded())
         return (conversation,)
+
+
+def estimated(packet: Accept) -> Amounts:
+    """What a worker says that the attempt will take."""
+    needs = packet.resource_requirements
+    if needs is None:
+        return Amounts(packet.estimated_completion_ms)
+    return Amounts(packet.estimated_completion_ms, needs.estimated_tokens, needs.cost_usd)
 
 
 def used(metrics: Metrics) -> Usage:

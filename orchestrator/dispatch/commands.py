@@ -1,6 +1,7 @@
 """What clients ask for: submissions, cancel, pause, resume, signals, retries. Each answer waits for its flush."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -73,16 +74,30 @@ class Commands:
         """
         return await self._placed(await self._submit(self._fresh(request), request.key, request.body_hash))
 
-    async def submit(self, request: ExecuteRequest) -> str:
-        """Make the execution durable; returns its id. For many at once, whose places nobody asks for."""
-        return (await self._submit(self._fresh(request), request.key, request.body_hash)).execution_id
+    async def execute_all(self, requests: Sequence[ExecuteRequest]) -> list[Queued | Exception]:
+        """For each request, in order, what `execute` returns or raises; all stand in the queue before one is placed.
+
+        Nobody asks the database for the places of many: what went to its queue has none.
+        """
+        submissions = (self._submit(self._fresh(request), request.key, request.body_hash) for request in requests)
+        outcomes = await asyncio.gather(*submissions, return_exceptions=True)
+        answers: list[Queued | Exception] = []
+        for outcome in outcomes:
+            if isinstance(outcome, _Submitted):
+                here = self._outlook.position_in_memory(outcome.action, outcome.order) if outcome.owned else None
+                answers.append(self._queued(outcome, here))
+            elif isinstance(outcome, Exception):
+                answers.append(outcome)
+            else:
+                raise outcome
+        return answers
 
     async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
         """A new execution in place of a failed or cancelled one; the stages that were completed are kept.
 
         Raises `UnknownExecution`, `WrongState`, and `KeyReused` as `execute` does.
         """
-        snapshot = await self._executions.find(client_id, execution_id)
+        snapshot = await self._executions.find(client_id, execution_id, whole=True)
         if snapshot is None:
             raise UnknownExecution(execution_id)
         old = snapshot.execution
@@ -177,9 +192,14 @@ class Commands:
         return _Submitted(result.execution_id, None, action, order, owned)
 
     async def _placed(self, submitted: "_Submitted") -> Queued:
+        position = None
+        if submitted.execution is not None:
+            position = await self._outlook.position(submitted.action, submitted.order, owned=submitted.owned)
+        return self._queued(submitted, position)
+
+    def _queued(self, submitted: "_Submitted", position: int | None) -> Queued:
         if submitted.execution is None:
             return Queued(submitted.execution_id, None, None, repeated=True)
-        position = await self._outlook.position(submitted.action, submitted.order, owned=submitted.owned)
         estimate = self._outlook.completion(submitted.execution, submitted.action, position)
         return Queued(submitted.execution_id, position, estimate)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from orchestrator.core.document import stage_id
+from orchestrator.core.document import instant, stage_id
 from orchestrator.core.events import Offered, Settled, Unofferable
 from orchestrator.core.execution import StopAttempt
 from orchestrator.core.order import OrderKey
@@ -20,6 +20,7 @@ from orchestrator.core.stage import Stage, StageStatus
 from orchestrator.dispatch.engine import Engine
 from orchestrator.dispatch.fences import Fences
 from orchestrator.dispatch.fleet import Assignment, Fleet, Worker
+from orchestrator.dispatch.histories import Histories
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.ready import Parked
 from orchestrator.dispatch.watch import Hub
@@ -43,7 +44,7 @@ class Dispatcher:
         self.fences = Fences(0)
         self.refusals: dict[str, dict[str, dict[str, Refusal]]] = {}
         """By execution id, stage and worker id."""
-        self.history_ms: dict[str, float] = {}
+        self.histories = Histories(fleet)
         self._parked = Parked()
         self._pump_is_due = False
         self._is_offering = True
@@ -208,6 +209,7 @@ class Dispatcher:
             resource_requirements=Resources(timeout_ms=int(spec.timeout.total_seconds() * 1000)),
             offer_expires_ms=int(self.pace.offer_expires * 1000),
             lease_ms=int(self.pace.lease * 1000),
+            deadline_at=instant(self.clock.now() + spec.timeout),
         )
         encoded = packet.encoded()
         admit(b"[%b]" % encoded, MAX_RESULT_BYTES)

@@ -11,7 +11,8 @@ from yarl import URL
 from orchestrator.core.document import stage_id
 from orchestrator.core.requests import RegistrationRefused
 from orchestrator.core.seams import Clock, Ids
-from orchestrator.core.stage import StageStatus
+from orchestrator.core.stage import Stage, StageStatus
+from orchestrator.core.template_stage import StageSpec
 from orchestrator.dispatch.answers import Answers
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import Assignment, Worker
@@ -169,10 +170,19 @@ class Home:
                 expires_at=now + self._pace.offer_expires,
                 started_at=now if running else None,
                 lease_until=now + self._pace.lease if running else None,
-                timeout_at=now + spec.timeout.total_seconds() if running else None,
+                timeout_at=now + self._time_left(stage, spec) if running else None,
                 grace_until=now + self._pace.cancel_grace if stage.status is StageStatus.CANCELLING else None,
             )
             self._dispatcher.fleet.take(worker, assignment)
+
+    def _time_left(self, stage: Stage, spec: StageSpec) -> float:
+        """Seconds until the attempt's timeout, which began under the former owner; a lease's time at least.
+
+        It may have ended while nobody was there to take its result.
+        """
+        passed = self._clock.now() - (stage.started_at or self._clock.now())
+        left = min(spec.timeout, spec.timeout - passed)
+        return max(left.total_seconds(), self._pace.lease)
 
     def connected(self, worker_id: str, link: Link) -> None:
         """The worker dialled in."""
@@ -214,9 +224,12 @@ class Home:
     def beat(self, worker_id: str, heartbeat: Heartbeat) -> list[Directive] | None:
         """A heartbeat's directives; None for a worker that is not known here and has to register again."""
         worker = self._dispatcher.fleet.get(worker_id)
-        if worker is None or not worker.known:
+        if worker is None:
             return None
+        # Also of one that is not known yet: what blocks its registration must not cost it the attempts it works at.
         self._answers.beat(worker, heartbeat)
+        if not worker.known:
+            return None
         directives = [Directive(directive="drain")] if worker.facts.draining and not heartbeat.draining else []
         for key in heartbeat.running or ():
             record = self._dispatcher.engine.owned.get(key.execution_id)

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Final, TypeVar
 
 import aiohttp
@@ -19,7 +20,7 @@ from yarl import URL
 from orchestrator.dispatch.link import Receiver
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.tasks import Tasks
-from protocol.codec import MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, dumps, loads
+from protocol.codec import LARGE_BYTES, MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, dumps, loads
 from protocol.errors import FailureCode, ProtocolError, RefusalCode
 from protocol.packets import (
     Accept,
@@ -204,7 +205,10 @@ class HttpLink:
                 reason = f"answered {reply.status} to process"
                 self._receiver.not_started(self.worker_id, process.fence, reason, reply.retry_after_ms)
                 return
-            packet = self._result(process, reply.status, reply.body)
+            if len(reply.body) > LARGE_BYTES:
+                packet = await asyncio.to_thread(self._result, process, reply.status, reply.body)
+            else:
+                packet = self._result(process, reply.status, reply.body)
         except Unreadable as fault:
             retryable = fault.code is not FailureCode.RESULT_TOO_LARGE
             self._failed(process, fault.code, str(fault), retryable=retryable)
@@ -271,7 +275,7 @@ class HttpLink:
         async with self._session.request(
             method,
             self._base.joinpath(path.lstrip("/")),
-            data=body,
+            data=BytesIO(body) if body is not None and len(body) > LARGE_BYTES else body,
             headers=self._headers,
             timeout=timeout,
             allow_redirects=False,
@@ -281,7 +285,10 @@ class HttpLink:
                 content += chunk
                 if len(content) > max_bytes:
                     response.close()
-                    raise Unreadable(f"answered {path} with more than {max_bytes} bytes", FailureCode.RESULT_TOO_LARGE)
+                    raise Unreadable(
+                        f"answered {path} with more than {max_bytes} bytes: what is large is uploaded as an artifact",
+                        FailureCode.RESULT_TOO_LARGE,
+                    )
             return Reply(response.status, bytes(content), _milliseconds(response.headers.get("Retry-After")))
 
     def _begin(self, fence: int, call: Coroutine[Any, Any, None]) -> None:

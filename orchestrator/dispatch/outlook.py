@@ -3,17 +3,18 @@
 What cannot be derived is None. Nothing here is guessed.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from orchestrator.core.document import execution_document, instant, stage_id
-from orchestrator.core.estimate import Offering, critical_path, expected_duration
 from orchestrator.core.execution import Execution, ExecutionStatus
-from orchestrator.core.order import OrderKey
+from orchestrator.core.order import OrderKey, order_key
 from orchestrator.core.placement import objection
 from orchestrator.core.requests import UnknownExecution
 from orchestrator.core.stage import SHOWN_AS, Stage, StageStatus
 from orchestrator.dispatch.dispatcher import Dispatcher
+from orchestrator.dispatch.line import Line
 from orchestrator.store.executions import Executions, Waiting
 
 FARTHEST_POSITION: Final = 1000
@@ -25,84 +26,60 @@ class Outlook:
     def __init__(self, dispatcher: Dispatcher, executions: Executions) -> None:
         self._dispatcher = dispatcher
         self._executions = executions
+        self._line = Line(dispatcher)
 
     # ------------------------------------------------------------------------------------------------ estimates
 
-    def expected_ms(self, action: str) -> float | None:
-        """How long a stage of this action takes: by the living workers' estimates, else by history, else unknown."""
-        offerings = [
-            Offering(worker.facts.slots, worker.facts.expected_ms.get(action))
-            for worker in self._dispatcher.fleet.offering(action)
-            if worker.facts.connected
-        ]
-        return expected_duration(offerings, self._dispatcher.history_ms.get(action))
-
-    def start_delay(self, action: str, position: int | None) -> timedelta | None:
-        """How long the n-th in the queue waits for a slot: what goes before it, spread over the action's slots."""
-        if not action:
-            return timedelta(0)
-        fleet = self._dispatcher.fleet
-        slots = fleet.slots(action)
-        free = sum(max(worker.facts.free, 0) for worker in fleet.offering(action) if worker.facts.connected)
-        if position is None or slots == 0:
-            return None
-        if position <= free:
-            return timedelta(0)
-        expected = self.expected_ms(action)
-        return None if expected is None else timedelta(milliseconds=expected * (position - free) / slots)
-
     def completion(self, execution: Execution, action: str, position: int | None) -> datetime | None:
-        """When the execution is likely to be done: its wait for a slot and the longest chain of its open stages."""
-        delay = self.start_delay(action, position)
-        length = self._remaining_ms(execution)
-        if delay is None or length is None:
-            return None
-        return self._dispatcher.clock.now() + delay + timedelta(milliseconds=length)
+        """When the execution is likely to be done. `position` is its place among those that wait for `action`."""
+        if execution.is_final:
+            return execution.finished_at
+        key = self._dispatcher.engine.key(execution)
+        return self._from_now(self._line.passage(key, action, position, execution).finish_ms)
 
-    def _remaining_ms(self, execution: Execution) -> float | None:
-        now = self._dispatcher.clock.now()
-        remaining: dict[str, float | None] = {}
-        for spec in execution.template.stages:
-            stage = execution.stages[spec.name]
-            if stage.is_final:
-                remaining[spec.name] = 0.0
-                continue
-            expected = stage.estimate_ms if stage.estimate_ms is not None else self.expected_ms(spec.action or "")
-            if expected is not None and stage.started_at is not None:
-                expected = max(expected - (now - stage.started_at) / timedelta(milliseconds=1), 0.0)
-            remaining[spec.name] = expected
-        return critical_path(execution.template, remaining)
+    def _from_now(self, ms: float | None) -> datetime | None:
+        return None if ms is None else self._dispatcher.clock.now() + timedelta(milliseconds=ms)
 
     # ------------------------------------------------------------------------------------------------- positions
 
     async def position(self, action: str, order: OrderKey, *, owned: bool) -> int | None:
         """The place in the queue for this action, from 1; None past 1,000."""
-        ahead = self._dispatcher.engine.ready[action].ahead_of(order)
-        if not owned and ahead < FARTHEST_POSITION:
-            ahead += await self._executions.ahead(action, -order[0], order[2])
-        return ahead + 1 if ahead < FARTHEST_POSITION else None
+        here = self.position_in_memory(action, order)
+        if owned or here is None:
+            return here
+        place = here + await self._executions.ahead(action, -order[0], order[2])
+        return place if place <= FARTHEST_POSITION else None
+
+    def position_in_memory(self, action: str, order: OrderKey) -> int | None:
+        """The same, counting only what this replica holds."""
+        place = self._dispatcher.engine.ready[action].ahead_of(order) + 1
+        return place if place <= FARTHEST_POSITION else None
 
     async def queue(self, client_id: str) -> dict[str, Any]:
         """The client's waiting executions with their positions among everybody's, and how much work there is."""
         waiting = await self._executions.waiting()
         queued, running, high_in_database = await self._executions.counts()
         entries = []
+        places: Counter[str | None] = Counter()
         blocked = high_in_memory = 0
         for position, entry in enumerate(waiting, 1):
             record = self._dispatcher.engine.owned.get(entry.execution_id)
             action, reason, is_blocked = self._reason(entry)
             blocked += is_blocked
             high_in_memory += entry.priority >= 75 and record is not None
+            places[action] += 1
             if entry.client_id != client_id:
                 continue
-            delay = self.start_delay(action, position) if action is not None and not is_blocked else None
-            start = None if delay is None else instant(self._dispatcher.clock.now() + delay)
+            start = None
+            if action is not None and not is_blocked:
+                key = order_key(entry.priority, False, entry.execution_id)
+                start = self._line.passage(key, action, places[action], None).start_ms
             entries.append(
                 {
                     "executionId": entry.execution_id,
                     "priority": entry.priority,
                     "position": position,
-                    "estimatedStartAt": start,
+                    "estimatedStartAt": instant(self._from_now(start)),
                     "reason": reason,
                 }
             )
@@ -214,7 +191,9 @@ class Outlook:
             "attempt": stage.attempt,
             "offerRound": stage.offer_round,
             "workerId": stage.worker_id,
-            "expectedMs": stage.estimate_ms if stage.estimate_ms is not None else self.expected_ms(spec.action or ""),
+            "expectedMs": stage.estimate.ms
+            if stage.estimate.ms is not None
+            else self._dispatcher.histories.expected_ms(spec.action or ""),
             "reason": reason,
             "needs": unfinished,
             "workers": workers,

@@ -25,14 +25,9 @@ from orchestrator.dispatch.reaper import Reaper
 from orchestrator.dispatch.reports import Reports
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.dispatch.watch import Hub
-from orchestrator.store.blobs import Blobs
-from orchestrator.store.database import UNAVAILABLE, Database
-from orchestrator.store.executions import Executions
+from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.journal import Journal
-from orchestrator.store.loading import Loading
-from orchestrator.store.ownership import Ownership
-from orchestrator.store.templates import Templates
-from orchestrator.store.workers import WorkerRegistry
+from orchestrator.store.store import Store
 
 STOP_SECONDS: Final = 10.0
 
@@ -54,9 +49,7 @@ class Replica:
         self,
         *,
         replica_id: str,
-        database: Database,
-        templates: Templates,
-        blobs: Blobs,
+        store: Store,
         reach: Reach,
         clock: Clock,
         ids: Ids,
@@ -69,13 +62,12 @@ class Replica:
         self.pace = pace
         self.reach = reach
         tasks = self._tasks = Tasks()
-        loading = Loading(templates, blobs)
         self.hub = Hub()
         self.fleet = Fleet()
-        self.registry = WorkerRegistry(database)
-        self.ownership = Ownership(database, loading, replica_id)
-        self.executions = Executions(database, loading)
-        self.journal = Journal(database, blobs, clock, failpoints, replica_id, self._abandon)
+        self.registry = store.registry
+        self.ownership = store.ownership
+        self.executions = store.executions
+        self.journal = Journal(store.open_flushing, store.blobs, clock, failpoints, replica_id, self._abandon)
         self.dispatcher = Dispatcher(self.journal, clock, self.hub, self.fleet, pace)
         self.answers = Answers(self.dispatcher, random, self.executions.was_taken, tasks)
         self.home = Home(self.dispatcher, self.answers, self.registry, reach, ids, replica_id, tasks)
@@ -84,7 +76,7 @@ class Replica:
         self.commands = Commands(
             self.dispatcher, self.claims, self.ownership, self.journal, self.executions, self.outlook, ids
         )
-        self.reports = Reports(self.answers, self.fleet, self.executions.was_taken)
+        self.reports = Reports(self.answers, self.fleet, self.dispatcher.engine.owned, self.executions)
         self.reaper = Reaper(self.dispatcher, self.answers, random)
 
     @property
@@ -97,7 +89,7 @@ class Replica:
         for writer in self.journal.writers():
             self._tasks.create_task(writer)
         await self._begin()
-        self.dispatcher.history_ms.update(await self.executions.durations())
+        self.dispatcher.histories.begin(await self.executions.durations())
         self.home.enter_built_in(check_registration(), CheckWorker(self.answers, self.clock))
         for tick, seconds in (
             (self._sweep, self.pace.sweep),

@@ -9,9 +9,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from orchestrator.dispatch.home import Home
 from orchestrator.dispatch.link import Receiver
-from protocol.codec import MAX_RESULT_BYTES, decode_worker_frame
+from protocol.codec import LARGE_BYTES, MAX_RESULT_BYTES, decode_worker_frame
 from protocol.errors import ProtocolError
-from protocol.packets import OrchestratorPacket
+from protocol.packets import OrchestratorPacket, WorkerPacket
 
 PING_SECONDS: Final = 10.0
 FRAME_BYTES: Final = 1024 * 1024
@@ -75,8 +75,7 @@ async def serve_link(request: web.Request, home: Home, receiver: Receiver, worke
         async for message in socket:
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 break
-            data = message.data.encode() if message.type is WSMsgType.TEXT else message.data
-            receiver.receive(worker_id, decode_worker_frame(data))
+            receiver.receive(worker_id, await _decoded(message.data))
     except ProtocolError as error:
         log.warning("link.malformed", worker_id=worker_id, code=error.code, path=error.path, why=error.message)
         await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(error).encode()[:120])
@@ -86,3 +85,12 @@ async def serve_link(request: web.Request, home: Home, receiver: Receiver, worke
         with suppress(asyncio.CancelledError, ConnectionError):
             await writer
     return socket
+
+
+async def _decoded(frame: str | bytes) -> list[WorkerPacket]:
+    """The frame's packets; the next frame is not read before this one has been dealt with."""
+    return await asyncio.to_thread(_decode, frame) if len(frame) > LARGE_BYTES else _decode(frame)
+
+
+def _decode(frame: str | bytes) -> list[WorkerPacket]:
+    return decode_worker_frame(frame.encode() if isinstance(frame, str) else frame)

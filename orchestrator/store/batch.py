@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from orchestrator.core.amounts import UNKNOWN, Amounts, amounts_document
 from orchestrator.core.execution import FINAL, Execution
 from orchestrator.core.stage import Stage, StageStatus
 from orchestrator.store.record import Conversation, Durable, Record, Submission
@@ -14,7 +15,7 @@ from orchestrator.store.record import Conversation, Durable, Record, Submission
 INLINE_BYTES: Final = 64 * 1024
 """A payload up to this size stands in its row; a larger one becomes an artifact."""
 
-_COLUMNS: Final = {"keys": 4, "submissions": 13, "changes": 15, "stages": 19, "packets": 7, "queue": 5, "artifacts": 4}
+_COLUMNS: Final = {"keys": 4, "submissions": 13, "changes": 15, "stages": 20, "packets": 7, "queue": 5, "artifacts": 4}
 
 
 @dataclass(slots=True)
@@ -54,6 +55,8 @@ class Batch:
     inbox: list[int] = field(default_factory=list)
     dirty: dict[str, Dirty] = field(default_factory=dict)
     submitted: dict[str, Submission] = field(default_factory=dict)
+    _large: dict[tuple[str, int], str] = field(default_factory=dict)
+    """The hashes of large values, so that one which is a stage's result and the execution's is encoded once."""
 
     def add_submission(self, submission: Submission) -> None:
         record, execution = submission.record, submission.record.execution
@@ -180,19 +183,22 @@ class Batch:
             stage.worker_id,
             stage.message,
             stage.progress,
-            stage.estimate_ms,
+            _estimate(stage.estimate),
             result,
             reference,
             _document(stage.metrics),
             _document(stage.error),
             stage.started_at,
             stage.finished_at,
+            stage.yields,
         )
 
     def _payload(self, client_id: str, value: Any) -> tuple[str | None, str | None]:
         """A JSON payload's text, or the hash of the artifact it becomes; (None, None) for nothing."""
         if value is None:
             return None, None
+        if (digest := self._large.get((client_id, id(value)))) is not None:
+            return None, digest
         data = orjson.dumps(value)
         if len(data) <= INLINE_BYTES:
             return data.decode(), None
@@ -200,7 +206,12 @@ class Batch:
         if (client_id, digest) not in self.payloads:
             self.payloads[client_id, digest] = Artifact(client_id, digest, data)
             self.artifacts.append((client_id, digest, len(data), ""))
+        self._large[client_id, id(value)] = digest
         return None, digest
+
+
+def _estimate(estimate: Amounts) -> str | None:
+    return None if estimate == UNKNOWN else orjson.dumps(amounts_document(estimate)).decode()
 
 
 def _document(value: Any) -> str | None:

@@ -1,44 +1,134 @@
-"""Where artifacts' bytes live: a local folder by default, S3-compatible storage by URL."""
+"""Where artifacts' bytes live: a local folder by default, S3-compatible storage by URL.
 
-from collections.abc import AsyncIterator
+Bytes are written under a name of their own and moved to the hash of their content once they are whole and on the
+disk. So what stands under a hash has that hash, and what breaks off leaves nothing.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
+from orchestrator.core.seams import Ids
+from orchestrator.store.private_file import sync_folder
+
 CHUNK_BYTES: Final = 1024 * 1024
+PART_BYTES: Final = 5 * CHUNK_BYTES
+"""How much of an upload is in memory at once; the least that S3 takes as a part."""
+ABANDONED: Final = timedelta(days=1)
+"""Older than this, an unfinished upload in a folder is a dead process's."""
+UPLOADS: Final = "uploads"
+
+
+class BlobsAway(OSError):
+    """The store cannot be read or written now, or its disk is full; trying again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes that are durable: their SHA-256 in hexadecimal, and how many they are."""
+
+    sha256: str
+    size_bytes: int
 
 
 class Blobs(Protocol):
-    """Bytes by the SHA-256 of what they are, in each client's own space."""
+    """Bytes by the SHA-256 of what they are, in each client's own space. Every method may raise `BlobsAway`."""
 
     async def put(self, client_id: str, sha256: str, data: bytes) -> None: ...
 
-    async def get(self, client_id: str, sha256: str) -> bytes: ...
+    async def put_pieces(self, client_id: str, pieces: AsyncIterable[bytes]) -> Stored:
+        """Store bytes as they come, never whole in memory; what `pieces` raises comes through, and nothing is left."""
+
+    async def get(self, client_id: str, sha256: str) -> bytes:
+        """The bytes; `FileNotFoundError` if they are not there."""
+
+    async def get_pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
+        """The bytes piece by piece; `FileNotFoundError` at once if they are not there."""
 
 
 class ObjectBlobs:
     """Blobs in any store that obstore speaks: `file:///...`, `s3://...`, `memory:///`."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, ids: Ids, folder: Path | None = None) -> None:
         self._store = store
+        self._ids = ids
+        self._folder = folder
 
     @classmethod
-    def in_folder(cls, folder: Path) -> "ObjectBlobs":
+    def in_folder(cls, folder: Path, ids: Ids) -> "ObjectBlobs":
+        """Blobs in a local folder, which is made if need be."""
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(from_url(folder.resolve().as_uri()))
+        return cls(from_url(folder.resolve().as_uri()), ids, folder)
+
+    def discard_abandoned(self, now: datetime) -> None:
+        """Remove what processes that were killed left unfinished in the folder."""
+        if self._folder is None:
+            return
+        for path in (self._folder / UPLOADS).glob("*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < (now - ABANDONED).timestamp():
+                    path.unlink()
 
     async def put(self, client_id: str, sha256: str, data: bytes) -> None:
-        """Store under the content's own name: doing it again changes nothing."""
-        await self._store.put_async(_path(client_id, sha256), _chunks(data), chunk_size=5 * CHUNK_BYTES)
+        await self._place(_chunks(data), lambda: _path(client_id, sha256))
+
+    async def put_pieces(self, client_id: str, pieces: AsyncIterable[bytes]) -> Stored:
+        counted = _Counted(pieces)
+        await self._place(counted, lambda: _path(client_id, counted.sha256))
+        return Stored(counted.sha256, counted.size_bytes)
 
     async def get(self, client_id: str, sha256: str) -> bytes:
-        """The bytes; `FileNotFoundError` if they are not there."""
-        found = await self._store.get_async(_path(client_id, sha256))
-        whole = bytearray()
-        async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-            whole += chunk
-        return bytes(whole)
+        return b"".join([piece async for piece in await self.get_pieces(client_id, sha256)])
+
+    async def get_pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
+        with _faults():
+            found = await self._store.get_async(_path(client_id, sha256))
+        return _views(found.stream(min_chunk_size=CHUNK_BYTES))
+
+    async def _place(self, pieces: AsyncIterable[Any], name: Callable[[], str]) -> None:
+        """Write the pieces, then give them the name that is known when all of them have come."""
+        upload = f"{UPLOADS}/{self._ids.new('upload')}"
+        with _faults():
+            # One part at a time: the network is slower than the store, and memory is bounded by what is in flight.
+            await self._store.put_async(upload, pieces, chunk_size=PART_BYTES, max_concurrency=1)
+            try:
+                if self._folder is not None:
+                    await asyncio.to_thread(_sync_file, self._folder / upload)
+                await self._store.rename_async(upload, name())
+            except BaseException:
+                with suppress(BaseError, OSError):
+                    await self._store.delete_async(upload)
+                raise
+            if self._folder is not None:
+                await asyncio.to_thread(_sync_folders, self._folder, Path(name()).parent)
+
+
+class _Counted:
+    """Pieces on their way, hashed and counted as they pass."""
+
+    def __init__(self, pieces: AsyncIterable[bytes]) -> None:
+        self._pieces = pieces
+        self._hash = sha256()
+        self.size_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._pieces:
+            self._hash.update(piece)
+            self.size_bytes += len(piece)
+            yield piece
 
 
 def _path(client_id: str, sha256: str) -> str:
@@ -50,3 +140,31 @@ async def _chunks(data: bytes) -> AsyncIterator[memoryview]:
     view = memoryview(data)
     for first in range(0, len(view), CHUNK_BYTES):
         yield view[first : first + CHUNK_BYTES]
+
+
+async def _views(stream: AsyncIterable[Any]) -> AsyncIterator[memoryview]:
+    with _faults():
+        async for chunk in stream:
+            yield memoryview(chunk)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except BaseError as error:
+        raise BlobsAway(f"the artifact store cannot be used: {error}") from error
+
+
+def _sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folders(root: Path, inner: Path) -> None:
+    """Make the names durable from a folder up to the root, whichever of them are new."""
+    for folder in (inner, *inner.parents):
+        sync_folder(root / folder)

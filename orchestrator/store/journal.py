@@ -10,19 +10,17 @@ commit did, so nothing is written twice and nothing is given up.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
 from typing import Any, Final
 from zlib import crc32
 
-import asyncpg
 import structlog
 
 from orchestrator.core.seams import Clock, Failpoints, Timer
 from orchestrator.store.batch import Batch, Dirty
 from orchestrator.store.blobs import Blobs
-from orchestrator.store.database import UNAVAILABLE, Database
-from orchestrator.store.record import Accepted, Conversation, Duplicate, Durable, Outcome, Record, Submission
-from orchestrator.store.statements import statements
+from orchestrator.store.database import UNAVAILABLE
+from orchestrator.store.flushing import Flushed, Flushing, FlushRefused
+from orchestrator.store.record import Accepted, Conversation, Durable, Outcome, Record, Submission
 
 PARTITIONS: Final = 2
 BATCH_EXECUTIONS: Final = 500
@@ -42,7 +40,7 @@ class Journal:
 
     def __init__(
         self,
-        database: Database,
+        open_flushing: Callable[[], Flushing],
         blobs: Blobs,
         clock: Clock,
         failpoints: Failpoints,
@@ -51,13 +49,12 @@ class Journal:
     ) -> None:
         self.replica_id = replica_id
         self.epoch = 0
-        self.database = database
         self.blobs = blobs
         self.clock = clock
         self.failpoints = failpoints
         self.on_stale = on_stale
         self.epoch_lost = asyncio.Event()
-        self._partitions = [_Partition(self) for _ in range(PARTITIONS)]
+        self._partitions = [_Partition(self, open_flushing()) for _ in range(PARTITIONS)]
 
     def writers(self) -> "list[Coroutine[Any, Any, None]]":
         """The partitions' loops, for the caller to let run."""
@@ -112,11 +109,11 @@ class Journal:
 
 
 class _Partition:
-    """One connection and what waits for it."""
+    """One writer and what waits for it."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, flushing: Flushing) -> None:
         self._journal = journal
-        self._connection: asyncpg.Connection | None = None
+        self._flushing = flushing
         self._dirty: dict[str, Dirty] = {}
         self._submissions: dict[str, Submission] = {}
         self._outcomes: dict[str, asyncio.Future[Outcome]] = {}
@@ -177,7 +174,7 @@ class _Partition:
                     self._journal.epoch_lost.set()
                 self._plan_next()
         finally:
-            await self._disconnect()
+            self._flushing.break_off()
 
     def _plan_next(self) -> None:
         if self._submissions or self._inbox or any(dirty.due == 0.0 for dirty in self._dirty.values()):
@@ -217,8 +214,7 @@ class _Partition:
     async def _write(self, batch: Batch) -> None:
         if not (batch.submitted or batch.dirty or batch.inbox):
             return
-        for artifact in batch.payloads.values():
-            await self._journal.blobs.put(artifact.client_id, artifact.sha256, artifact.data)
+        await self._keep_payloads(batch)
         unknown = False
         while True:
             try:
@@ -226,20 +222,27 @@ class _Partition:
                     return
                 await self._flush(batch)
                 return
-            except ValueError as error:
-                # asyncpg's own fault with an argument; it is an InterfaceError too, but trying again cannot help.
-                await self._write_apart(batch, error)
+            except FlushRefused as refusal:
+                await self._write_apart(batch, refusal)
                 return
             except UNAVAILABLE as error:
                 unknown = True
                 log.warning("journal.flush_unknown", error=repr(error), executions=len(batch.dirty))
-                await self._disconnect()
+                self._flushing.break_off()
                 await self._journal.clock.sleep(RETRY_SECONDS)
-            except asyncpg.PostgresError as error:
-                await self._write_apart(batch, error)
-                return
 
-    async def _write_apart(self, batch: Batch, error: Exception) -> None:
+    async def _keep_payloads(self, batch: Batch) -> None:
+        """Large payloads are durable before the rows that name them; a store that is away is waited for."""
+        for artifact in batch.payloads.values():
+            while True:
+                try:
+                    await self._journal.blobs.put(artifact.client_id, artifact.sha256, artifact.data)
+                    break
+                except OSError as error:
+                    log.warning("journal.payload_not_kept", error=repr(error), bytes=len(artifact.data))
+                    await self._journal.clock.sleep(RETRY_SECONDS)
+
+    async def _write_apart(self, batch: Batch, refusal: FlushRefused) -> None:
         """The database refuses something in this batch: find it, so that nothing else is held up by it."""
         ids = batch.ids()
         if len(ids) > 1:
@@ -247,34 +250,31 @@ class _Partition:
                 await self._write(batch.only(execution_id))
             return
         for execution_id in ids:
-            log.error("journal.refused", execution_id=execution_id, error=repr(error))
+            log.error("journal.refused", execution_id=execution_id, why=str(refusal))
             outcome = self._outcomes.pop(execution_id, None)
             if outcome is not None and not outcome.done():
-                outcome.set_exception(error)
+                outcome.set_exception(refusal)
             self._dirty.pop(execution_id, None)
             self._journal.on_stale(execution_id)
 
     async def _flush(self, batch: Batch) -> None:
         journal = self._journal
-        connection = await self._connected()
         await journal.failpoints.hit("journal.before_flush")
-        row = await connection.fetchrow(
-            statements("journal")["flush"], journal.replica_id, journal.epoch, *batch.columns()
-        )
+        flushed = await self._flushing.flush(journal.replica_id, journal.epoch, batch)
         await journal.failpoints.hit("journal.after_flush")
-        if row is None or row["epoch"] is None:
+        if flushed is None:
             raise EpochLost(f"epoch {journal.epoch} of {journal.replica_id} is over")
-        await self._conclude(batch, frozenset(row["submitted"]), frozenset(row["changed"]))
+        await self._conclude(batch, flushed)
 
-    async def _conclude(self, batch: Batch, submitted: frozenset[str], changed: frozenset[str]) -> None:
+    async def _conclude(self, batch: Batch, flushed: Flushed) -> None:
         """Tell everyone who waits. What the statement did not write was somebody else's already."""
-        losers = [execution_id for execution_id in batch.submitted if execution_id not in submitted]
-        for execution_id in submitted:
+        losers = [execution_id for execution_id in batch.submitted if execution_id not in flushed.submitted]
+        for execution_id in flushed.submitted:
             self._tell(execution_id, Accepted(execution_id))
         if losers:
             await self._tell_duplicates([batch.submitted[execution_id] for execution_id in losers])
         for execution_id, dirty in batch.dirty.items():
-            if execution_id in changed:
+            if execution_id in flushed.changed:
                 for durable in dirty.then:
                     durable()
             else:
@@ -283,16 +283,13 @@ class _Partition:
                 self._journal.on_stale(execution_id)
 
     async def _tell_duplicates(self, submissions: list[Submission]) -> None:
-        connection = await self._connected()
-        rows = await connection.fetch(
-            statements("journal")["winners"],
-            [submission.record.execution.client_id for submission in submissions],
-            [submission.key for submission in submissions],
-        )
-        winners = {(row["client_id"], row["key"]): Duplicate(row["execution_id"], row["body_hash"]) for row in rows}
-        for submission in submissions:
-            execution = submission.record.execution
-            self._tell(execution.execution_id, winners[execution.client_id, submission.key or ""])
+        keys = {
+            submission.record.execution.execution_id: (submission.record.execution.client_id, submission.key or "")
+            for submission in submissions
+        }
+        winners = await self._flushing.winners(list(keys.values()))
+        for execution_id, key in keys.items():
+            self._tell(execution_id, winners[key])
 
     def _tell(self, execution_id: str, outcome: Outcome) -> None:
         waiter = self._outcomes.pop(execution_id, None)
@@ -305,23 +302,10 @@ class _Partition:
         The statement is one transaction: it wrote all that it could or nothing. Rows at the revision that only this
         flush would have given them, or submissions that exist, show that it is through.
         """
-        connection = await self._connected()
-        rows = await connection.fetch(statements("journal")["revisions"], [*batch.dirty, *batch.submitted])
-        there = {row["execution_id"]: row["revision"] for row in rows}
+        there = await self._flushing.revisions([*batch.dirty, *batch.submitted])
         changed = frozenset(change[0] for change in batch.changes if there.get(change[0]) == change[2])
         submitted = frozenset(batch.submitted).intersection(there)
         if not changed and not submitted:
             return False
-        await self._conclude(batch, submitted, changed)
+        await self._conclude(batch, Flushed(submitted, changed))
         return True
-
-    async def _connected(self) -> asyncpg.Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._journal.database.connect(pinned=True)
-        return self._connection
-
-    async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(*UNAVAILABLE):
-                connection.terminate()

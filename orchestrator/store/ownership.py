@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -22,8 +22,43 @@ class Message:
     event: dict[str, Any]
 
 
-class Ownership:
-    """What one replica owns, as the database sees it. `epoch` is 0 until `register`."""
+class Ownership(Protocol):
+    """What one replica owns, as the database sees it. Every method may raise one of `UNAVAILABLE`."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of this replica's life; 0 until `register`."""
+
+    async def register(self, url: str, lease: timedelta) -> int:
+        """Begin a life: a new epoch, before which nothing of this replica's earlier lives counts."""
+
+    async def renew(self, lease: timedelta) -> int | None:
+        """The lease runs anew: how many other replicas live. None if the epoch no longer stands."""
+
+    async def lapse(self) -> None:
+        """The lease ends at once."""
+
+    async def depose(self) -> list[str]:
+        """Raise the epochs of replicas whose lease is over; returns which."""
+
+    async def adopt(self, limit: int) -> list[Record]:
+        """Take over up to `limit` executions of deposed replicas and of this one's earlier lives."""
+
+    async def claim(self, action: str, limit: int) -> list[Record]:
+        """Take the first `limit` executions that wait for `action`, in the order of work."""
+
+    async def claim_one(self, execution_id: str) -> Record | None:
+        """Take one execution that waits in the queue, whatever its place."""
+
+    async def send(self, execution_id: str, client_id: str, event: dict[str, Any]) -> bool:
+        """Leave a message for the owner; False if nobody owns the execution."""
+
+    async def inbox(self, limit: int) -> list[Message]:
+        """What was left for executions that this replica owns, oldest first."""
+
+
+class PostgresOwnership:
+    """The tables replicas, execution_queue and execution_inbox, and who owns which row of pipeline_executions."""
 
     def __init__(self, database: Database, loading: Loading, replica_id: str) -> None:
         self.replica_id = replica_id
@@ -33,13 +68,11 @@ class Ownership:
         self._sql = statements("ownership")
 
     async def register(self, url: str, lease: timedelta) -> int:
-        """Begin a life: a new epoch, before which nothing of this replica's earlier lives counts."""
         async with self._database.acquire() as connection:
             self.epoch = await connection.fetchval(self._sql["register"], self.replica_id, url, lease)
         return self.epoch
 
     async def renew(self, lease: timedelta) -> int | None:
-        """The lease runs anew: how many other replicas live. None if the epoch no longer stands."""
         async with self._database.acquire() as connection:
             others: int | None = await connection.fetchval(self._sql["renew"], self.replica_id, self.epoch, lease)
         return others
@@ -49,32 +82,26 @@ class Ownership:
             await connection.execute(self._sql["lapse"], self.replica_id, self.epoch)
 
     async def depose(self) -> list[str]:
-        """Raise the epochs of replicas whose lease is over; returns which."""
         async with self._database.acquire() as connection:
             rows = await connection.fetch(self._sql["depose"], self.replica_id)
         return [row["replica_id"] for row in rows]
 
     async def adopt(self, limit: int) -> list[Record]:
-        """Take over up to `limit` executions of deposed replicas and of this one's earlier lives."""
         return await self._taken("adopt", limit)
 
     async def claim(self, action: str, limit: int) -> list[Record]:
-        """Take the first `limit` executions that wait for `action`, in the order of work."""
         return await self._taken("claim", action, limit)
 
     async def claim_one(self, execution_id: str) -> Record | None:
-        """Take one execution that waits in the queue, whatever its place."""
         records = await self._taken("claim_one", execution_id)
         return records[0] if records else None
 
     async def send(self, execution_id: str, client_id: str, event: dict[str, Any]) -> bool:
-        """Leave a message for the owner; False if nobody owns the execution."""
         async with self._database.acquire() as connection:
             body = orjson.dumps(event).decode()
             return await connection.fetchval(self._sql["send"], execution_id, client_id, body) is not None
 
     async def inbox(self, limit: int) -> list[Message]:
-        """What was left for executions that this replica owns, oldest first."""
         async with self._database.acquire() as connection:
             rows = await connection.fetch(self._sql["inbox"], self.replica_id, self.epoch, limit)
         return [

@@ -1,8 +1,9 @@
 """The worker registry's table: who may be offered work, and which replica is each worker's home."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 import orjson
@@ -31,8 +32,24 @@ class RegisteredWorker:
     last_seen_at: datetime
 
 
-class WorkerRegistry:
-    """Reads and writes worker_registry."""
+class WorkerRegistry(Protocol):
+    """Who there is. Every method may raise one of `UNAVAILABLE`."""
+
+    async def register(self, registration: Registration, instance_id: str, home: str) -> None:
+        """Enter the worker, or refresh it; its home is the replica `home` from now on."""
+
+    async def drain(self, worker_id: str) -> bool:
+        """Whether there is such a worker; it is then offered nothing more."""
+
+    async def take_home(self, replica_id: str) -> Sequence[RegisteredWorker]:
+        """Workers reached by URL that have no living home elsewhere; theirs is now this replica."""
+
+    async def list(self) -> Sequence[RegisteredWorker]:
+        """All workers, by id."""
+
+
+class PostgresWorkerRegistry:
+    """The table worker_registry."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -55,12 +72,10 @@ class WorkerRegistry:
             )
 
     async def drain(self, worker_id: str) -> bool:
-        """Whether there is such a worker; it is then offered nothing more."""
         async with self._database.acquire() as connection:
             return await connection.fetchval(self._sql["drain"], worker_id) is not None
 
     async def take_home(self, replica_id: str) -> list[RegisteredWorker]:
-        """Workers reached by URL that have no living home elsewhere; theirs is now this replica."""
         async with self._database.acquire() as connection:
             return [_worker(row) for row in await connection.fetch(self._sql["homeless"], replica_id)]
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
+from orchestrator.web.artifacts import UPLOADS, Uploads
 from orchestrator.web.call import SERVICES
 from orchestrator.web.description import DESCRIPTION, Description
 from orchestrator.web.errors import add_headers, one_shape
@@ -28,9 +29,12 @@ def build_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[one_shape(services.clock, services.ids)], client_max_size=MAX_RESULT_BYTES)
     app[SERVICES] = services
     app[STREAMS] = streams = Streams()
+    app[UPLOADS] = Uploads()
     app[DESCRIPTION] = Description.of(describe(TABLE, services.version))
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, route.endpoint())
+        endpoint = route.endpoint()
+        for method in route.methods:
+            app.router.add_route(method, route.path, endpoint)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(streams.close)
     return app

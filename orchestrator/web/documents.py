@@ -46,20 +46,15 @@ class Links(Document):
     cancel: str
 
 
-class Submitted(Document):
-    """An execution that is durable and will be executed."""
+class Accepted(Document):
+    """An execution that is durable and will be executed. What cannot be derived is null."""
 
     execution_id: str
     status: Literal["queued"]
     priority: int
-    links: Links
-
-
-class Accepted(Submitted):
-    """The answer to a submission. What cannot be derived is null."""
-
     queue_position: int | None
     estimated_completion_at: datetime | None
+    links: Links
 
 
 class Retried(Document):
@@ -82,7 +77,7 @@ class Declined(Document):
 class BatchAnswer(Document):
     """One entry for each item, in order."""
 
-    executions: list[Submitted | Declined]
+    executions: list[Accepted | Declined]
 
 
 class Cost(Document):
@@ -92,8 +87,24 @@ class Cost(Document):
     tokens: int
 
 
+class Amounts(Document):
+    """Milliseconds, tokens and US dollars; null for what is not known."""
+
+    ms: float | None
+    tokens: int | None
+    cost_usd: float | None
+
+
+class Ratios(Document):
+    """What was taken for each unit that was estimated: 1 is as estimated, 2 is twice as much."""
+
+    ms: float | None
+    tokens: float | None
+    cost_usd: float | None
+
+
 class Stage(Document):
-    """Where a stage stands."""
+    """Where a stage stands: what its worker expected of the present attempt, and what the last one took in the end."""
 
     stage_id: str
     name: str
@@ -104,6 +115,9 @@ class Stage(Document):
     progress: float
     message: str | None
     estimated_completion_ms: int | None
+    estimate: Amounts
+    actual: Amounts = Field(description="From the accept to the result; all null until the stage has ended.")
+    ratio: Ratios
     started_at: datetime | None
     finished_at: datetime | None
     metrics: dict[str, Any] | None

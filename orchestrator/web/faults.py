@@ -10,6 +10,7 @@ from orchestrator.accounts.accounts import LoginRefused
 from orchestrator.accounts.throttle import Throttled
 from orchestrator.core.requests import KeyReused, RegistrationRefused, UnknownExecution, WrongState
 from orchestrator.core.template import TemplateError
+from orchestrator.store.blobs import BlobsAway
 from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.templates import UnknownTemplate, VersionTaken
 from orchestrator.web.refusal import Refused, invalid, unavailable
@@ -46,6 +47,8 @@ def refusal_of(error: Exception) -> Refused | None:
             return Refused(429, "throttled", str(error), headers={"Retry-After": after})
         case web.HTTPException():
             return _of_aiohttp(error)
+        case BlobsAway():
+            return unavailable("the artifact store is away or full; ask again shortly")
         case _ if isinstance(error, UNAVAILABLE):
             return unavailable("the database is away; ask again shortly")
         case _:

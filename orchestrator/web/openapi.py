@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from orchestrator.web.documents import Error
 from orchestrator.web.identity import Access
-from orchestrator.web.routing import FromBody, FromBytes, FromQuery, Route
+from orchestrator.web.routing import FromBody, FromBytes, FromQuery, FromStream, Route
 from orchestrator.web.submission import LONGEST_KEY, ExecuteBody
 
 Document = dict[str, Any]
@@ -97,10 +97,11 @@ def _parameters(route: Route) -> list[Document]:
     parameters: list[Document] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in route.parameters
     ]
-    if isinstance(route.intake, FromQuery):
+    if isinstance(route.intake, FromQuery | FromStream):
         schema = route.intake.model.model_json_schema()
-        for name, described in schema["properties"].items():
-            parameters.append({"name": name, "in": "query", "schema": described})
+        required = schema.get("required", ())
+        for name, described in schema.get("properties", {}).items():
+            parameters.append({"name": name, "in": "query", "required": name in required, "schema": described})
     if route.creates:
         parameters.append(_IDEMPOTENCY_KEY)
     if route.answers == "text/event-stream":
@@ -115,6 +116,8 @@ def _body(route: Route) -> Document | None:
             return {"required": not route.intake.optional, "content": content}
         case FromBytes():
             return {"content": {media_type: {"schema": {}} for media_type in route.intake.media_types}}
+        case FromStream():
+            return {"required": True, "content": {"application/octet-stream": {"schema": {}}}}
         case _:
             return None
 

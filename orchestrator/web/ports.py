@@ -4,7 +4,7 @@ Every method either answers or raises what its docstring names, or one of `store
 away, nothing is known to be wrong with the call.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from orchestrator.core.seams import Clock, Ids
 from orchestrator.core.template import Template
 from orchestrator.store.executions import Snapshot
 from orchestrator.store.templates import Published
-from protocol.packets import Directive, Heartbeat, Progress, Registered, Registration, Result
+from protocol.packets import Artifact, Directive, Heartbeat, Progress, Registered, Registration, Result
 
 Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
 
@@ -49,8 +49,8 @@ class Commands(Protocol):
     async def execute(self, request: ExecuteRequest) -> Queued:
         """Raises `KeyReused`."""
 
-    async def submit(self, request: ExecuteRequest) -> str:
-        """The id of the execution: for many at once, whose places nobody asks for. Raises `KeyReused`."""
+    async def execute_all(self, requests: Sequence[ExecuteRequest]) -> Sequence[Queued | Exception]:
+        """For each request, in order, what `execute` would have returned or raised."""
 
     async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
         """One in place of a failed or cancelled one. Raises `UnknownExecution`, `WrongState`, `KeyReused`."""
@@ -135,6 +135,23 @@ class Reports(Protocol):
     async def result(self, worker_id: str, packet: Result) -> bool:
         """Whether the result is committed, now or before; else it is stale."""
 
+    def client_of_attempt(self, worker_id: str, execution_id: str, stage_id: str, fence: int) -> str | None:
+        """Whose attempt this is, which the worker holds and may go on with; None if it has to stop."""
+
+    async def client_of_execution(self, execution_id: str) -> str | None: ...
+
+
+class Artifacts(Protocol):
+    """Large payloads, each client's own, by the SHA-256 of their bytes."""
+
+    async def keep(self, client_id: str, content_type: str, pieces: AsyncIterable[bytes]) -> Artifact:
+        """Store bytes as they come; what `pieces` raises comes through, and then nothing is stored."""
+
+    async def find(self, client_id: str, sha256: str) -> Artifact | None: ...
+
+    async def pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
+        """The bytes of one that was found."""
+
 
 class Notice(Protocol):
     """One event of an execution's stream."""
@@ -195,8 +212,10 @@ class Services:
     templates: Templates
     workers: Workers
     reports: Reports
+    artifacts: Artifacts
     hub: Hub
     health: Health
     clock: Clock
     ids: Ids
     version: str
+    max_artifact_bytes: int

@@ -53,7 +53,7 @@ async def progress(call: Call, report: ProgressReport) -> web.Response:
         metrics=report.metrics,
     )
     if not call.services.reports.progress(call.worker_id, packet):
-        raise _stale()
+        raise stale()
     return answer({"status": "taken"})
 
 
@@ -91,11 +91,12 @@ async def _end(
         error=error,
     )
     if not await call.services.reports.result(call.worker_id, packet):
-        raise _stale()
+        raise stale()
     return answer({"status": "committed"})
 
 
-def _stale() -> Refused:
+def stale() -> Refused:
+    """409, with the directive to stop."""
     stop = {"directive": "stop"}
     message = "another attempt rules, or the stage is over: stop, and forget this one"
     return Refused(409, "stale_fence", message, stop, beside=stop)

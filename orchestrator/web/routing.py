@@ -55,7 +55,7 @@ class FromBody(Generic[M]):
     optional: bool = False
 
     async def answer(self, call: Call) -> web.StreamResponse:
-        document = gate.parse(await gate.read_bytes(call.request, self.max_bytes), self.max_bytes)
+        document = await gate.read_json(call.request, self.max_bytes)
         if document is None and not self.optional:
             message = "a JSON object is needed"
             raise Refused(400, "missing_body", message, [detail((), message)])
@@ -74,7 +74,18 @@ class FromBytes:
         return await self.handler(call, await gate.read_bytes(call.request, self.max_bytes))
 
 
-Intake = Plain | FromQuery[Any] | FromBody[Any] | FromBytes
+@dataclass(frozen=True, slots=True)
+class FromStream(Generic[C]):
+    """A handler that takes the query string as a `model`, and reads the body itself, piece by piece."""
+
+    model: type[C]
+    handler: Callable[[Call, C], Answering]
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        return await self.handler(call, fields.read_query(self.model, call.request.query.items()))
+
+
+Intake = Plain | FromQuery[Any] | FromBody[Any] | FromBytes | FromStream[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +94,10 @@ class Route:
 
     `answers` is the document of the answer, or its media type where that is not JSON; it comes with `status`, or with
     `or_status`. `refusals` are the statuses of errors that do not follow from the rest. A route that `creates` takes
-    the header Idempotency-Key.
+    the header Idempotency-Key. A GET whose answer is `endless` is no HEAD.
     """
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     intake: Intake
     summary: str
@@ -97,6 +108,12 @@ class Route:
     or_status: int | None = None
     refusals: tuple[int, ...] = ()
     creates: bool = False
+    endless: bool = False
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What the router takes for it: a GET that has an end answers a HEAD as well, without its body."""
+        return (self.method, "HEAD") if self.method == "GET" and not self.endless else (self.method,)
 
     @property
     def parameters(self) -> list[str]:
@@ -113,11 +130,11 @@ class Route:
             found.add(403)
         if self.parameters:
             found.add(404)
-        if isinstance(self.intake, FromQuery):
+        if isinstance(self.intake, FromQuery | FromStream):
             found.add(422)
         if isinstance(self.intake, FromBody):
             found |= {400, 408, 413, 415, 422}
-        if isinstance(self.intake, FromBytes):
+        if isinstance(self.intake, FromBytes | FromStream):
             found |= {408, 413, 415}
         return tuple(sorted(found))
 

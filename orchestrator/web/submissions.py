@@ -1,6 +1,5 @@
 """Routes that make executions: one, many, and one in place of another."""
 
-import asyncio
 from typing import Any
 
 import structlog
@@ -52,7 +51,11 @@ async def execute_batch(call: Call, body: BatchBody) -> web.Response:
     # All are checked before the first is submitted: if the database is away, nothing is half done. And they are
     # submitted in one turn of the loop, so that they stand in the queue, and in one flush, in the order of the batch.
     checked = [await _checked(lookups, item, index, key) for index, item in enumerate(body.executions)]
-    return answer({"executions": await asyncio.gather(*(_submitted(call, item) for item in checked))}, 202)
+    outcomes = iter(
+        await call.services.commands.execute_all([item for item in checked if not isinstance(item, Refused)])
+    )
+    entries = [{"error": item.error} if isinstance(item, Refused) else _entry(item, next(outcomes)) for item in checked]
+    return answer({"executions": entries}, 202)
 
 
 def queued_document(queued: Queued, priority: int) -> dict[str, Any]:
@@ -100,18 +103,15 @@ async def _checked(lookups: _Lookups, item: Any, index: int, key: str | None) ->
         return refused
 
 
-async def _submitted(call: Call, item: ExecuteRequest | Refused) -> dict[str, Any]:
-    if isinstance(item, Refused):
-        return {"error": item.error}
-    try:
-        execution_id = await call.services.commands.submit(item)
-    except Exception as error:
-        refused = refusal_of(error)
-        if refused is None:
-            log.exception("batch.item_failed", template=item.template.name)
-            refused = Refused(500, "internal_error", "the orchestrator failed at this one; its log says more")
-        return {"error": refused.error}
-    return {"executionId": execution_id, "status": "queued", "priority": item.priority, "links": links(execution_id)}
+def _entry(request: ExecuteRequest, outcome: Queued | Exception) -> dict[str, Any]:
+    """What the answer says of an item that was submitted."""
+    if isinstance(outcome, Queued):
+        return queued_document(outcome, request.priority)
+    refused = refusal_of(outcome)
+    if refused is None:
+        log.error("batch.item_failed", template=request.template.name, exc_info=outcome)
+        refused = Refused(500, "internal_error", "the orchestrator failed at this one; its log says more")
+    return {"error": refused.error}
 
 
 def _queued(queued: Queued) -> dict[str, Any]:

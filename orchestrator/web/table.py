@@ -5,6 +5,7 @@ from typing import Final
 
 from orchestrator.accounts.principal import Scope
 from orchestrator.web import (
+    artifacts,
     description,
     documents,
     executions,
@@ -18,10 +19,10 @@ from orchestrator.web import (
 )
 from orchestrator.web.fields import NoFields
 from orchestrator.web.identity import Access
-from orchestrator.web.routing import FromBody, FromBytes, FromQuery, Plain, Route
+from orchestrator.web.routing import FromBody, FromBytes, FromQuery, FromStream, Plain, Route
 from orchestrator.web.submission import BatchBody, ExecuteBody
 from protocol.codec import MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES
-from protocol.packets import Heartbeat, Registered, Registration
+from protocol.packets import Artifact, Heartbeat, Registered, Registration
 
 _EXECUTION: Final = "/api/executions/{executionId}"
 _STAGE: Final = "/api/executions/{executionId}/stages/{stageId}"
@@ -94,6 +95,7 @@ _EXECUTIONS: Final = (
         streams.MEDIA_TYPE,
         scope=Scope.READ,
         refusals=(429,),
+        endless=True,
     ),
     Route(
         "GET",
@@ -238,6 +240,7 @@ _WORKERS: Final = (
         "a WebSocket",
         status=101,
         refusals=(400,),
+        endless=True,
     ),
 )
 
@@ -277,6 +280,47 @@ _REPORTS: Final = (
         Access.WORKER,
         documents.CheckQueued,
         status=202,
+    ),
+)
+
+_ARTIFACTS: Final = (
+    Route(
+        "POST",
+        "/api/artifacts",
+        FromStream(NoFields, artifacts.upload),
+        "Upload a large payload; the same bytes again are the same artifact",
+        Access.CLIENT,
+        Artifact,
+        scope=Scope.EXECUTE,
+        status=201,
+        refusals=(400, 429),
+    ),
+    Route(
+        "GET",
+        "/api/artifacts/{sha256}",
+        Plain(artifacts.download),
+        "Download an artifact",
+        Access.CLIENT,
+        "*/*",
+        scope=Scope.READ,
+    ),
+    Route(
+        "PUT",
+        f"{_STAGE}/artifacts",
+        FromStream(artifacts.FenceQuery, artifacts.upload_of_attempt),
+        "Upload a large payload of an attempt, for a reference to it in the result",
+        Access.WORKER,
+        Artifact,
+        status=201,
+        refusals=(400, 409, 429),
+    ),
+    Route(
+        "GET",
+        f"{_EXECUTION}/artifacts/{{sha256}}",
+        Plain(artifacts.download_of_execution),
+        "Download an artifact of the client whose execution it is",
+        Access.WORKER,
+        "*/*",
     ),
 )
 
@@ -323,6 +367,7 @@ TABLE: Final[Mapping[str, tuple[Route, ...]]] = {
     "Templates": _TEMPLATES,
     "Workers": _WORKERS,
     "Reports of workers": _REPORTS,
+    "Artifacts": _ARTIFACTS,
     "Sessions": _SESSIONS,
     "Health and description": _HEALTH,
 }

@@ -22,8 +22,8 @@ INSERT: Final = {
         SELECT id, 'client', '', 'bench', 1, 50, '{"value": 1}', now() FROM unnest($1::text[]) AS id""",
     "stage_executions": """
         INSERT INTO stage_executions (execution_id, name, client_id, action, status, attempt, offer_round, fence,
-            settled_fence, worker_id, progress, estimate_ms, result, metrics, started_at, finished_at)
-        SELECT id, 'stage', 'client', 'increment', 'completed', 1, 1, 1, 1, 'worker', 100, 1, '{"value": 2}',
+            settled_fence, worker_id, progress, estimate, result, metrics, started_at, finished_at)
+        SELECT id, 'stage', 'client', 'increment', 'completed', 1, 1, 1, 1, 'worker', 100, '{"ms": 1}', '{"value": 2}',
             '{"processingTimeMs": 0.1}', now(), now() FROM unnest($1::text[]) AS id""",
     "handshake_packets": """
         INSERT INTO handshake_packets (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)

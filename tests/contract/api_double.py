@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -35,6 +36,9 @@ def a_stage(name: str, status: str = "pending", **fields: Any) -> Document:
         "progress": 0,
         "message": None,
         "estimatedCompletionMs": None,
+        "estimate": {"ms": None, "tokens": None, "costUsd": None},
+        "actual": {"ms": None, "tokens": None, "costUsd": None},
+        "ratio": {"ms": None, "tokens": None, "costUsd": None},
         "startedAt": None,
         "finishedAt": None,
         "metrics": None,
@@ -139,6 +143,7 @@ class ApiDouble:
                 web.post("/api/executions/{id}/{order:cancel|pause|resume}", self._order),
                 web.post("/api/executions/{id}/signals/{name}", self._order),
                 web.post("/api/executions/{id}/retry", self._retry),
+                web.post("/api/artifacts", self._keep),
                 web.get("/api/templates", self._templates),
                 web.get("/api/templates/{name}", self._template),
                 web.post("/api/templates", self._publish),
@@ -216,6 +221,11 @@ class ApiDouble:
 
     async def _retry(self, request: web.Request) -> web.Response:
         return web.json_response({"executionId": "exec_9", "retryOf": request.match_info["id"]}, status=202)
+
+    async def _keep(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        kept = {"sha256": sha256(body).hexdigest(), "sizeBytes": len(body), "contentType": request.content_type}
+        return web.json_response(kept, status=201)
 
     async def _templates(self, request: web.Request) -> web.Response:
         listed = [{"template": name, "version": document["version"]} for name, document in self.templates.items()]

@@ -5,7 +5,7 @@ import threading
 from typing import Any
 
 from protocol.packets import Heartbeat, Result
-from tests.contract.orchestrator_double import OrchestratorDouble, key_of, offer, serving, settings_for
+from tests.contract.orchestrator_double import OrchestratorDouble, ack, key_of, offer, serving, settings_for
 from workers.kit import Context, Worker
 from workers.kit.service import Service
 
@@ -53,7 +53,7 @@ async def test_a_handler_that_blocks_the_event_loop_does_not_silence_the_worker(
         await working
 
 
-async def test_a_heartbeat_lists_an_attempt_for_as_long_as_its_handler_is_alive() -> None:
+async def test_a_heartbeat_lists_an_attempt_from_its_start_until_its_result_is_acked() -> None:
     entered, opened = asyncio.Event(), asyncio.Event()
     async with OrchestratorDouble() as double, serving(double, waiter(entered, opened)):
         double.heartbeat_interval_ms = 5
@@ -65,10 +65,13 @@ async def test_a_heartbeat_lists_an_attempt_for_as_long_as_its_handler_is_alive(
         await entered.wait()
 
         busy = Heartbeat(load=0.5, free_slots=2, running=(key_of(given),))
+        ended = Heartbeat(load=0.25, free_slots=3, running=(key_of(given),))
         idle = Heartbeat(load=0.25, free_slots=3, running=())
         await double.until(lambda: busy in double.heartbeats)
         opened.set()
-        await double.next(Result)
+        result = await double.next(Result)
+        await double.until(lambda: double.heartbeats[-1] == ended)
+        await double.send(ack(result))
         await double.until(lambda: double.heartbeats[-1] == idle)
 
 

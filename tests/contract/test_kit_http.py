@@ -1,6 +1,7 @@
 """The worker's HTTP endpoints, with the bodies of the original wire format and with bad ones."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 from pydantic import BaseModel
 
+from protocol.codec import MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES
 from tests.contract.orchestrator_double import HEADERS, QUICK, SECRET, Http, OrchestratorDouble, serving
 from workers.kit import Context, Estimate, Refuse, Worker
 
@@ -302,7 +304,6 @@ BAD_BODIES: dict[str, tuple[bytes, int, str, str]] = {
     "NUL": (b'{"executionId":"e","inputData":{"topic":"\\u0000"}}', 400, "malformed_json", ""),
     "a lone surrogate": (b'{"executionId":"e","inputData":{"topic":"\\ud800"}}', 400, "malformed_json", ""),
     "too deep": (b'{"executionId":"e","inputData":' + b"[" * 70 + b"]" * 70 + b"}", 400, "malformed_json", ""),
-    "too large": (b" " * (8 * 1024 * 1024 + 1), 413, "request_entity_too_large", ""),
     "bad UTF-8": (b'{"executionId":"\xff"}', 400, "malformed_json", ""),
 }
 
@@ -317,6 +318,29 @@ async def test_a_bad_body_is_refused_with_its_path_and_the_request_id(http: Http
     assert (status, answer["error"]["code"]) == (expected_status, code)
     assert answer["error"]["details"].get("path", "") == fault_path
     assert answer["requestId"] == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/api/handshake", MAX_RESULT_BYTES),
+        ("/api/process", MAX_DOCUMENT_BYTES),
+        ("/api/cancel", MAX_DOCUMENT_BYTES),
+        ("/api/acknowledge", MAX_DOCUMENT_BYTES),
+    ],
+)
+async def test_a_body_past_its_size_is_refused(http: Http, path: str, most: int) -> None:
+    status, answer = await http.post(path, b" " * (most + 1))
+
+    assert (status, answer["error"]["code"]) == (413, "too_large")
+
+
+async def test_an_input_as_large_as_an_orchestrator_may_offer_is_taken(http: Http) -> None:
+    body: dict[str, Any] = {"executionId": "large", "inputData": {"topic": ""}}
+    body["inputData"]["topic"] = "x" * (MAX_RESULT_BYTES - len(json.dumps(body)))
+    status, answer = await http.post("/api/handshake", body)
+
+    assert (status, answer["accepted"]) == (200, True)
 
 
 @pytest.mark.parametrize(

@@ -5,22 +5,26 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 import workers
-from protocol.packets import Failure, Progress, Reject, Result
-from tests.contract.orchestrator_double import OrchestratorDouble, cancel, offer, serving
+from protocol.packets import AttemptKey, Failure, Progress, Reject, Result
+from tests.contract.orchestrator_double import HEADERS, OrchestratorDouble, cancel, offer, serving
 from workers.echo import worker as echo
-from workers.kit import Worker
+from workers.kit import Context, Worker, Yield
 
+KEY = AttemptKey(execution_id="e", stage_id="s", attempt=1, fence=1)
 README = Path(workers.__file__).with_name("README.md").read_text()
-WORKER, WEIGH, TEST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+WORKER = BLOCKS[0]
+WITHIN_REASON = "worker.action('shout_within_reason', estimate=weigh)(shout)\n"
 
 
 @pytest.fixture
 def shouter(tmp_path: Path) -> dict[str, Any]:
     path = tmp_path / "shouter.py"
-    path.write_text(f"{WORKER}\n{WEIGH}\n{TEST}\nworker.action('shout_within_reason', estimate=weigh)(shout)\n")
+    path.write_text("\n".join([*BLOCKS, WITHIN_REASON]))
     return runpy.run_path(str(path))
 
 
@@ -42,6 +46,48 @@ async def test_the_estimate_of_the_readme_refuses_what_is_too_large(shouter: dic
         assert accept.estimated_completion_ms == 10
         assert isinstance(reject, Reject)
         assert (reject.code.value, reject.reason) == ("too_large", "at most 10,000 characters")
+
+
+@pytest.mark.parametrize(("left", "begun_at"), [(None, 0), ("2", 2)])
+def test_the_long_action_of_the_readme_goes_on_from_its_checkpoint(
+    shouter: dict[str, Any], tmp_path: Path, left: str | None, begun_at: int
+) -> None:
+    checkpoint = tmp_path / "step"
+    if left is not None:
+        checkpoint.write_text(left)
+    reports: list[Any] = []
+    context = Context(KEY, "count", reports.append, open_folder=lambda: tmp_path)
+    context.cancelled.set()  # its pauses end at once
+
+    result = shouter["count"](shouter["Steps"](steps=4), context)
+
+    assert (result, checkpoint.read_text()) == ({"begunAt": begun_at, "steps": 4}, "4")
+    assert [report.metrics.step for report in reports] == list(range(begun_at + 1, 5))
+
+
+def test_the_long_action_of_the_readme_gives_itself_back_when_its_worker_stops(
+    shouter: dict[str, Any], tmp_path: Path
+) -> None:
+    context = Context(KEY, "count", lambda _: None, open_folder=lambda: tmp_path)
+    context.draining.set()
+
+    with pytest.raises(Yield, match="stopped before step 0"):
+        shouter["count"](shouter["Steps"](steps=4), context)
+
+
+async def test_the_endpoint_of_the_readme_learns_and_the_next_life_still_knows(
+    shouter: dict[str, Any], tmp_path: Path
+) -> None:
+    async with OrchestratorDouble() as double, aiohttp.ClientSession(headers=HEADERS) as session:
+        for name, text in (("hello", "HELLO"), ("bye", "BYE")):
+            async with (
+                serving(double, shouter["worker"], port=0, data_dir=tmp_path) as service,
+                session.put(f"http://127.0.0.1:{service.port}/api/phrases/{name}", data=text) as answer,
+            ):
+                known = await answer.json()
+            shouter["phrases"].clear()
+
+    assert known == {"hello": "HELLO", "bye": "BYE"}
 
 
 async def test_the_test_of_the_readme_passes(shouter: dict[str, Any]) -> None:

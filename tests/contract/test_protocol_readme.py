@@ -15,10 +15,13 @@ from pydantic import StrictBool, TypeAdapter, ValidationError
 
 import orchestrator.dispatch
 import protocol
+from orchestrator.app import MAX_ARTIFACT_BYTES
+from orchestrator.core.draft import MOST_YIELDS
 from orchestrator.core.template_check import DEFAULT_RETRY, DEFAULT_TIMEOUT, MAX_ATTEMPTS
 from orchestrator.dispatch import home, http_link, outbound, socket_link
 from orchestrator.dispatch.answers import OF_THE_WORKER
 from orchestrator.dispatch.pace import Pace
+from orchestrator.web import artifacts, gate
 from orchestrator.web.table import ROUTES
 from protocol import packets
 from protocol.attempt import diagram
@@ -46,6 +49,7 @@ from protocol.packets import (
     Packet,
     Percent,
     Resources,
+    Sha256,
     Text,
     WorkerPacket,
 )
@@ -103,6 +107,7 @@ TYPES: list[tuple[Any, str]] = [
     (Money, "money"),
     (Percent, "percent"),
     (Text, "text"),
+    (Sha256, "sha256"),
     (StrictBool, "boolean"),
     (RefusalCode, "refusal code"),
     (Any, "json"),
@@ -162,6 +167,7 @@ DOCUMENTED = [
     ("Registration", 0, packets.Registration),
     ("Registration", 1, packets.Registered),
     ("Heartbeats and directives", 0, packets.Directive),
+    ("Artifacts and large results", 0, packets.Artifact),
     ("POST /api/handshake", 0, packets.HandshakeAnswer),
     ("POST /api/process", 0, packets.ProcessAnswer),
 ]
@@ -222,6 +228,7 @@ def test_the_types_are_those_of_the_models() -> None:
     assert said["ms"].endswith(f"from 0 to {longest} ({timedelta(milliseconds=longest).days} days)")
     assert said["percent"] == f"a number from {schema_of(Percent)['minimum']:g} to {schema_of(Percent)['maximum']:g}"
     assert f"{packets.MAX_TEXT:,} characters" in said["text"]
+    assert said["sha256"] == f"text that matches `{schema_of(Sha256)['pattern']}`"
     assert said["money"].startswith(f"US dollars, from 0 to {most_money():,}: ")
     assert TypeAdapter(Money).validate_python("0.1234567894") == Decimal("0.123456789")
 
@@ -292,6 +299,18 @@ def test_the_times_are_those_of_the_code() -> None:
     assert Pace.from_environment({"BATON_LEASE_SECONDS": "30"}) == Pace(lease=30, heartbeat=10)
 
 
+def test_the_limits_of_artifacts_are_those_of_the_code() -> None:
+    text = SECTIONS["Artifacts and large results"]
+
+    assert f"{MAX_ARTIFACT_BYTES // 1024**3} GiB, unless `BATON_MAX_ARTIFACT_BYTES`" in text
+    assert (
+        f"nothing for {gate.QUIET_SECONDS:.0f} seconds, or less than {gate.SLOWEST_BYTES // 1024**2} MiB a minute"
+        in text
+    )
+    assert gate.BODY_SECONDS == 60
+    assert f"at most {artifacts.MOST_OF_A_CLIENT} uploads under way" in text
+
+
 def test_the_retry_policy_is_that_of_the_templates() -> None:
     policy = {
         row["retry policy"]: row["unless the template says otherwise"] for row in tables("Failures and retries")[1]
@@ -303,6 +322,7 @@ def test_the_retry_policy_is_that_of_the_templates() -> None:
         "longest rest": f"{DEFAULT_RETRY.backoff_cap.total_seconds():g} s",
     }
     assert f"At most {MAX_ATTEMPTS} attempts" in SECTIONS["Failures and retries"]
+    assert f"{MOST_YIELDS} times a stage is given back" in SECTIONS["Failures and retries"]
 
 
 def test_the_codes_are_those_of_the_code() -> None:
@@ -327,10 +347,11 @@ def test_the_reasons_for_closing_a_link_are_those_of_the_code() -> None:
 
 
 def test_the_calls_to_the_orchestrator_are_among_its_routes() -> None:
-    text = "".join(SECTIONS[heading] for heading in ("Registration", "Heartbeats and directives", "Reporting later"))
-    calls = set(re.findall(r"`(GET|POST|DELETE) (/api/[^`]+)`", text))
+    headings = ("Registration", "Heartbeats and directives", "Artifacts and large results", "Reporting later")
+    text = "".join(SECTIONS[heading] for heading in headings)
+    calls = set(re.findall(r"`(GET|POST|PUT|DELETE) (/api/[^`?]+)", text))
 
-    assert len(calls) == 7
+    assert len(calls) == 11
     assert calls <= {(route.method, route.path) for route in ROUTES}
 
 

@@ -1,8 +1,9 @@
 """What stands behind the HTTP API in its tests: parts that keep what they are asked and give what they are told to."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from aiohttp import web
@@ -16,7 +17,7 @@ from orchestrator.dispatch.watch import Hub
 from orchestrator.store.executions import Snapshot
 from orchestrator.store.templates import SHIPPED, Published, UnknownTemplate, VersionTaken
 from orchestrator.web.ports import Check, Command, Services
-from protocol.packets import Directive, Heartbeat, Progress, Registered, Registration, Result
+from protocol.packets import Artifact, Directive, Heartbeat, Progress, Registered, Registration, Result
 from tests.driven_clock import DrivenClock
 
 CLIENT = "client_1"
@@ -91,8 +92,14 @@ class Commands:
         self.commands.append((client_id, execution_id, event))
         return self.status
 
-    async def submit(self, request: ExecuteRequest) -> str:
-        return (await self.execute(request)).execution_id
+    async def execute_all(self, requests: Sequence[ExecuteRequest]) -> list[Queued | Exception]:
+        outcomes: list[Queued | Exception] = []
+        for request in requests:
+            try:
+                outcomes.append(await self.execute(request))
+            except Exception as fault:
+                outcomes.append(fault)
+        return outcomes
 
     def _queued(self, client_id: str, key: str | None, body_hash: bytes, execution_id: str) -> Queued:
         if key is None:
@@ -292,6 +299,33 @@ class Reports:
         self.reported.append((worker_id, packet))
         return not self.stale
 
+    def client_of_attempt(self, worker_id: str, execution_id: str, stage_id: str, fence: int) -> str | None:
+        return None if self.stale else CLIENT
+
+    async def client_of_execution(self, execution_id: str) -> str | None:
+        return CLIENT
+
+
+@dataclass(slots=True)
+class Artifacts:
+    """What was uploaded, by client and hash, with its bytes."""
+
+    kept: dict[tuple[str, str], tuple[Artifact, bytes]] = field(default_factory=dict)
+
+    async def keep(self, client_id: str, content_type: str, pieces: AsyncIterable[bytes]) -> Artifact:
+        data = b"".join([piece async for piece in pieces])
+        artifact = Artifact(sha256=sha256(data).hexdigest(), size_bytes=len(data), content_type=content_type)
+        return self.kept.setdefault((client_id, artifact.sha256), (artifact, data))[0]
+
+    async def find(self, client_id: str, sha256: str) -> Artifact | None:
+        return self.kept[client_id, sha256][0] if (client_id, sha256) in self.kept else None
+
+    async def pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
+        async def one() -> AsyncIterator[memoryview]:
+            yield memoryview(self.kept[client_id, sha256][1])
+
+        return one()
+
 
 @dataclass(slots=True)
 class Health:
@@ -325,9 +359,11 @@ class Parts:
     templates: Templates = field(default_factory=Templates)
     workers: Workers = field(default_factory=Workers)
     reports: Reports = field(default_factory=Reports)
+    artifacts: Artifacts = field(default_factory=Artifacts)
     hub: Any = field(default_factory=Hub)
     health: Health = field(default_factory=Health)
     clock: DrivenClock = field(default_factory=DrivenClock)
+    max_artifact_bytes: int = 1_000_000
 
     def services(self) -> Services:
         return Services(
@@ -340,9 +376,11 @@ class Parts:
             templates=self.templates,
             workers=self.workers,
             reports=self.reports,
+            artifacts=self.artifacts,
             hub=self.hub,
             health=self.health,
             clock=self.clock,
             ids=Counted(),
             version="1.2.3",
+            max_artifact_bytes=self.max_artifact_bytes,
         )

@@ -33,12 +33,25 @@ async def test_the_description_is_served_to_anybody(api: Api) -> None:
     assert (answer.status, answer.document) == (200, description())
 
 
-def test_what_is_routed_is_described_and_what_is_described_is_routed() -> None:
+def routes() -> set[tuple[str, str]]:
+    """Every method of every path of the application."""
     app: web.Application = build_app(Parts().services())
-    routed = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None}
+    return {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None}
+
+
+def test_what_is_routed_is_described_and_what_is_described_is_routed() -> None:
+    routed = {(method, path) for method, path in routes() if method != "HEAD"}
     described = {(method.upper(), path) for path, methods in description()["paths"].items() for method in methods}
 
     assert described == routed
+
+
+def test_whatever_can_be_got_and_has_an_end_answers_a_head_as_well() -> None:
+    got = {path for method, path in routes() if method == "GET"}
+    heads = {path for method, path in routes() if method == "HEAD"}
+
+    assert got - heads == {"/api/executions/{executionId}/events", "/api/workers/{workerId}/link"}
+    assert heads < got
 
 
 def test_every_operation_has_a_name_of_its_own() -> None:

@@ -22,7 +22,7 @@ async def test_an_unknown_path_is_not_found(api: Api) -> None:
 async def test_a_path_is_told_with_what_it_allows(api: Api) -> None:
     answer = await api.call("DELETE", "/api/templates")
 
-    assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method_not_allowed", "GET,POST")
+    assert (answer.status, answer.code, answer.headers["Allow"]) == (405, "method_not_allowed", "GET,HEAD,POST")
 
 
 async def test_a_call_keeps_the_id_that_it_came_with(api: Api) -> None:

@@ -18,7 +18,7 @@ from protocol.codec import MAX_DOCUMENT_BYTES
 from tests.integration.http_api import CLIENT_KEY, WORKER, Api
 from tests.integration.http_parts import Parts
 
-POSTS = [route for route in ROUTES if route.method == "POST"]
+POSTS = [route for route in ROUTES if route.method == "POST" and isinstance(route.intake, FromBody | FromBytes)]
 OBJECTS = [route for route in POSTS if isinstance(route.intake, FromBody)]
 
 MALFORMED: Mapping[str, bytes] = {

@@ -11,6 +11,7 @@ from orchestrator.client import BatonClient
 from orchestrator.dispatch.replica import Replica
 from orchestrator.dispatch.workers import Workers
 from orchestrator.store.accounts import AccountTables
+from orchestrator.store.artifacts import Artifacts
 from orchestrator.store.database import Database
 from orchestrator.store.templates import Templates
 from orchestrator.system import SystemClock
@@ -36,6 +37,7 @@ def services_of(replica: Replica, database: Database) -> Services:
         templates=templates,
         workers=Workers(replica.home, replica.answers, replica.fleet, replica.registry),
         reports=replica.reports,
+        artifacts=Artifacts(database, replica.journal.blobs),
         hub=replica.hub,
         health=Readiness(replica, database),
         clock=replica.clock,
@@ -166,7 +168,7 @@ async def test_no_client_sees_or_changes_what_is_anothers(api: Api) -> None:
     seen = {}
     for route in ROUTES:
         if route.access is Access.CLIENT and "{" in route.path:
-            path = route.path.format(executionId=execution_id, name="chain")
+            path = route.path.format(executionId=execution_id, name="chain", sha256="0" * 64)
             seen[route.path] = (await api.call(route.method, path, by=OTHER_KEY)).status
     rows = (await api.get("/api/executions", by=OTHER_KEY)).document["executions"]
     queue = (await api.get("/api/queue", by=OTHER_KEY)).document["queue"]

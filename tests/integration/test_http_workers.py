@@ -132,7 +132,7 @@ async def test_the_original_wire_format_works_as_it_stands(database: Database, t
     assert worker.headers[0]["Authorization"] == "Bearer secret"
     assert worker.headers[0]["X-Worker-ID"]
     assert stage.metrics == {"tokensUsed": 1500, "processingTimeMs": 15_000.0, "costUsd": 0.003}
-    assert (str(execution.usage.cost_usd), execution.usage.tokens, stage.estimate_ms) == ("0.003000000", 1500, 20_000)
+    assert (str(execution.usage.cost_usd), execution.usage.tokens, stage.estimate.ms) == ("0.003000000", 1500, 20_000)
     assert kinds(packets) == ["offer", "accept", "process", "result", "ack"]
 
 

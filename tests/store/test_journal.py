@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from orchestrator.core.amounts import Amounts
 from orchestrator.core.decide import decide
 from orchestrator.core.events import Owned
 from orchestrator.core.execution import evolve
@@ -18,14 +20,15 @@ from orchestrator.core.stage import Stage, StageStatus
 from orchestrator.store.batch import Batch, Dirty
 from orchestrator.store.blobs import ObjectBlobs
 from orchestrator.store.database import Database
-from orchestrator.store.executions import Executions
+from orchestrator.store.executions import PostgresExecutions
+from orchestrator.store.flushing import PostgresFlushing
 from orchestrator.store.journal import EpochLost, Journal
 from orchestrator.store.loading import Loading
-from orchestrator.store.ownership import Ownership
+from orchestrator.store.ownership import PostgresOwnership
 from orchestrator.store.record import Accepted, Conversation, Duplicate, Record, Submission
 from orchestrator.store.statements import statements
 from orchestrator.store.templates import Templates
-from orchestrator.system import SystemClock
+from orchestrator.system import SystemClock, TimeOrderedIds
 from tests.replicas import CLIENT, a_record, published
 
 LEASE = timedelta(seconds=30)
@@ -48,8 +51,8 @@ class Desk:
     """A journal and what stands around it."""
 
     journal: Journal
-    ownership: Ownership
-    executions: Executions
+    ownership: PostgresOwnership
+    executions: PostgresExecutions
     cut: Cut
     stale: list[str] = field(default_factory=list)
 
@@ -65,21 +68,21 @@ class Desk:
         await asyncio.wait_for(durable.wait(), 10)
 
     async def stored(self, record: Record) -> object:
-        snapshot = await self.executions.find(CLIENT, record.execution.execution_id)
+        snapshot = await self.executions.find(CLIENT, record.execution.execution_id, whole=True)
         return snapshot.execution if snapshot else None
 
 
 @asynccontextmanager
 async def a_desk(database: Database, folder: Path, replica_id: str = "replica_1") -> AsyncIterator[Desk]:
-    blobs = ObjectBlobs.in_folder(folder / "artifacts")
+    blobs = ObjectBlobs.in_folder(folder / "artifacts", TimeOrderedIds())
     loading = Loading(Templates(database, SystemClock()), blobs)
     stale: list[str] = []
-    ownership, cut = Ownership(database, loading, replica_id), Cut()
-    journal = Journal(database, blobs, SystemClock(), cut, replica_id, stale.append)
+    ownership, cut = PostgresOwnership(database, loading, replica_id), Cut()
+    journal = Journal(lambda: PostgresFlushing(database), blobs, SystemClock(), cut, replica_id, stale.append)
     journal.begin(await ownership.register("http://127.0.0.1:1", LEASE))
     writers = [asyncio.create_task(writer) for writer in journal.writers()]
     try:
-        yield Desk(journal, ownership, Executions(database, loading), cut, stale)
+        yield Desk(journal, ownership, PostgresExecutions(database, loading), cut, stale)
     finally:
         for writer in writers:
             writer.cancel()
@@ -153,7 +156,9 @@ async def test_a_replica_whose_epoch_was_raised_writes_nothing(desk: Desk, datab
     await desk.submit(record)
     take_up(record)
     before = await desk.stored(record)
-    successor = Ownership(database, Loading(Templates(database, SystemClock()), desk.journal.blobs), "replica_1")
+    successor = PostgresOwnership(
+        database, Loading(Templates(database, SystemClock()), desk.journal.blobs), "replica_1"
+    )
     await successor.register("http://127.0.0.1:2", LEASE)
 
     desk.journal.note(record, ["one"], (), None, urgent=True)
@@ -244,6 +249,19 @@ async def test_a_payload_over_64_kib_becomes_an_artifact_and_comes_back_whole(de
         [reference] = await connection.fetch("SELECT client_id, bytes FROM data_references")
     assert (row["input"], row["hash"]) == (None, 64)
     assert (reference["client_id"], reference["bytes"]) == (CLIENT, 70_021)
+
+
+async def test_what_a_stage_was_accepted_with_comes_back_whole(desk: Desk, database: Database) -> None:
+    record = a_record(await published(database))
+    await desk.submit(record)
+    estimate = Amounts(250, 1500, Decimal("0.003"))
+    running = Stage("one", StageStatus.RUNNING, fence=1, worker_id="w", estimate=estimate)
+    record.execution.stages["one"] = running
+
+    await desk.changed(record, "one")
+
+    stored = await desk.stored(record)
+    assert stored.stages["one"] == running  # type: ignore[attr-defined]
 
 
 async def test_work_given_back_waits_in_the_queue_for_anybody(desk: Desk, database: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.core.order import order_key
 from orchestrator.store.database import Database
-from orchestrator.store.ownership import Ownership
+from orchestrator.store.ownership import PostgresOwnership
 from orchestrator.store.statements import statements
 from tests.replicas import CLIENT, a_record, published
 from tests.store.test_journal import LEASE, Desk, a_desk
@@ -22,8 +22,8 @@ async def desk(database: Database, tmp_path: Path) -> AsyncIterator[Desk]:
         yield desk
 
 
-async def another(desk: Desk, database: Database, lease: timedelta = LEASE) -> Ownership:
-    other = Ownership(database, desk.ownership._loading, "replica_2")
+async def another(desk: Desk, database: Database, lease: timedelta = LEASE) -> PostgresOwnership:
+    other = PostgresOwnership(database, desk.ownership._loading, "replica_2")
     await other.register("http://127.0.0.1:2", lease)
     return other
 
@@ -118,7 +118,7 @@ async def test_a_new_life_under_the_same_name_takes_up_what_the_earlier_one_held
 ) -> None:
     record = a_record(await published(database))
     await desk.submit(record)
-    successor = Ownership(database, desk.ownership._loading, "replica_1")
+    successor = PostgresOwnership(database, desk.ownership._loading, "replica_1")
     await successor.register("http://127.0.0.1:1", LEASE)
 
     [adopted] = await successor.adopt(10)

@@ -1,8 +1,23 @@
-"""Source texts for the granulator's tests: the shipped example, and a short one on another subject."""
+"""Source texts for the granulator's tests: the shipped examples, bare of headings too, a shorter one, and odd ones."""
 
 from pathlib import Path
 
-TIDES = (Path(__file__).parents[2] / "templates/examples/course_from_document.md").read_text(encoding="utf-8")
+_EXAMPLES = Path(__file__).parents[2] / "templates/examples"
+TIDES = (_EXAMPLES / "course_from_document.md").read_text(encoding="utf-8")
+OUTAGE = (_EXAMPLES / "workflow_design.md").read_text(encoding="utf-8")
+LAMP = (_EXAMPLES / "novel_planning.md").read_text(encoding="utf-8")
+
+FLAT = "\n\n".join(line for line in TIDES.splitlines() if line and not line.startswith("#"))
+
+FRENCH = (
+    "La marée\n\nLa marée est la variation de la hauteur du niveau des mers, causée par la Lune et par le Soleil. "
+    "Le marnage est la différence de hauteur entre la pleine mer et la basse mer.\n\n"
+    "Les vives-eaux\n\nLors de la pleine lune, la Terre, le Soleil et la Lune sont alignés. Les marées sont fortes."
+)
+
+CHINESE = "潮汐是海水的周期性运动。月球的引力是主要原因。\n\n大潮发生在新月和满月。此时太阳、地球和月球在一条直线上。"
+
+ONE_SENTENCE = "The cat sat on the mat and purred."
 
 BREAD = """\
 BREAD FERMENTATION

@@ -5,7 +5,15 @@ from pathlib import Path
 import click
 import pytest
 
-from orchestrator.cli.run_input import InputFile, InputObject, Priority, first_heading, text_input
+from orchestrator.cli.run_input import (
+    LONGEST_TEXT,
+    FileToUpload,
+    InputFile,
+    InputObject,
+    Priority,
+    first_heading,
+    text_input,
+)
 
 
 def read(file: Path) -> object:
@@ -47,8 +55,8 @@ def test_an_empty_heading_is_passed_over() -> None:
         ("a.json", b"[1]", "has to be a JSON object"),
         ("a.json", b'{"a": NaN}', "not valid JSON"),
         ("a.json", b'{"a": "\\u0000"}', "U+0000"),
-        ("a.txt", b"caf\xe9", "is not UTF-8: byte 3 is 0xe9"),
-        ("a.json", b"\xff{}", "is not UTF-8: byte 0 is 0xff"),
+        ("a.json", b"\xff{}", "UTF-8"),
+        ("a.txt", b"", "is empty"),
     ],
 )
 def test_a_file_that_cannot_be_an_input_is_refused_with_the_reason(
@@ -83,3 +91,24 @@ def test_a_priority_is_a_level_or_a_number_up_to_a_hundred(text: str, priority: 
 def test_any_other_priority_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Priority().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "content_type"),
+    [
+        ("paper.pdf", b"%PDF-1.7\n\0", "application/pdf"),
+        ("latin.txt", "café".encode("latin-1"), "text/plain"),
+        ("long.md", b"a" * (LONGEST_TEXT + 1), "text/markdown"),
+        ("unknown", b"\0", "application/octet-stream"),
+    ],
+)
+def test_what_is_no_short_text_is_uploaded_and_referred_to_as_a_document(
+    tmp_path: Path, name: str, content: bytes, content_type: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    given = read(tmp_path / name)
+
+    assert isinstance(given, FileToUpload)
+    assert (given.file, given.content_type) == (tmp_path / name, content_type)
+    assert given.input({"sha256": "ab"}) == {"documents": [{"name": name, "artifact": {"sha256": "ab"}}]}

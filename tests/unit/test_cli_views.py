@@ -42,6 +42,8 @@ COMPLETED = an_execution(
             progress=100,
             startedAt="2026-01-01T12:00:01Z",
             finishedAt="2026-01-01T12:00:02Z",
+            estimate={"ms": 800, "tokens": 3000, "costUsd": 0.004},
+            ratio={"ms": 1.25, "tokens": 0.5, "costUsd": 0.75},
         )
     ],
     result={"text": "hello Ada!"},
@@ -59,7 +61,7 @@ def shown(view: RenderableType, width: int = 100) -> list[str]:
 
 
 def test_an_execution_is_shown_with_its_stages_and_its_result() -> None:
-    assert shown(execution_view(COMPLETED, NOW)) == [
+    assert shown(execution_view(COMPLETED, NOW), width=120) == [
         "Execution  exec_1",
         "Template   greet_twice, version 1",
         "Status     completed",
@@ -69,8 +71,8 @@ def test_an_execution_is_shown_with_its_stages_and_its_result() -> None:
         "Took       2.0 s",
         "Cost       $0.0030, 1,500 tokens",
         "",
-        "Stage  Action  Worker  Status     Attempt  Progress   Took  Error",
-        "hello  echo    echo-1  completed        1     100 %  1.0 s",
+        "Stage  Action  Worker  Status     Attempt  Progress   Took  Estimate                         Ratio  Error",
+        "hello  echo    echo-1  completed        1     100 %  1.0 s    800 ms  1.25, tokens 0.50, cost 0.75",
         "",
         "{",
         '  "text": "hello Ada!"',

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from orchestrator.core.amounts import Amounts
 from orchestrator.core.decide import ALLOWED, KIND, LEGAL, IllegalEvent, StaleFence, decide
 from orchestrator.core.events import (
     Accepted,
@@ -54,11 +55,19 @@ def test_taking_up_a_fresh_execution_sets_its_first_stages_going() -> None:
 def test_an_accepted_offer_begins_the_execution_and_is_to_be_processed() -> None:
     execution = an_execution()
 
-    *_, step = happen(execution, Owned(), Offered("a", 7, "w"), Accepted("a", 7, 250))
+    *_, step = happen(execution, Owned(), Offered("a", 7, "w"), Accepted("a", 7, Amounts(250, 1500, Decimal("0.003"))))
 
     assert step.effects == (StartProcess("a"),)
     assert step.stages == (
-        Stage("a", StageStatus.RUNNING, offer_round=1, fence=7, worker_id="w", estimate_ms=250, started_at=NOON),
+        Stage(
+            "a",
+            StageStatus.RUNNING,
+            offer_round=1,
+            fence=7,
+            worker_id="w",
+            estimate=Amounts(250, 1500, Decimal("0.003")),
+            started_at=NOON,
+        ),
     )
     assert (step.status, step.started_at) == (ExecutionStatus.RUNNING, NOON)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.granulator_texts import BREAD, TIDES
 from workers.granulator.course.arrangement import MOST_MODULE_LESSONS, EmptyOutline
-from workers.granulator.course.skeleton import UnusableTopic, skeleton
+from workers.granulator.course.skeleton import skeleton
 from workers.granulator.course.structure import Course, Node, granulate
 from workers.granulator.course.title_index import NEAR_DUPLICATE, jaccard, title_words
 from workers.granulator.course.titles import TitleRegister
@@ -19,6 +19,7 @@ from workers.granulator.pacing import reading_minutes, study_minutes
 from workers.granulator.source.document import UnreadableText
 from workers.granulator.source.outline import Outline, outline
 from workers.granulator.structure import NOTICE
+from workers.granulator.topic import UnusableTopic
 
 FLAT = "\n\n".join(line for line in TIDES.splitlines() if line and not line.startswith("#"))
 FRENCH = (

@@ -10,6 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from orchestrator.core.amounts import Amounts
 from orchestrator.core.decide import IllegalEvent, StaleFence, decide
 from orchestrator.core.events import (
     Accepted,
@@ -99,11 +100,12 @@ class Histories(RuleBasedStateMachine):
         stage, fence = data.draw(st.sampled_from(self.fences))
         jitter = 0.5
         events: list[Event] = [
-            Accepted(stage, fence, 5),
+            Accepted(stage, fence, Amounts(ms=5)),
             Rejected(stage, fence),
             Progressed(stage, fence, 40.0),
             Failed(stage, fence, Failure(message="again", retryable=True), jitter),
             Failed(stage, fence, Failure(message="never"), jitter),
+            Failed(stage, fence, Failure(code="worker_stopped", message="later", retryable=True), jitter),
             NotStarted(stage, fence),
             Settled(stage, fence),
         ]

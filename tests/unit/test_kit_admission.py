@@ -13,6 +13,7 @@ from protocol.packets import Accept, Offer, Reject, Resources, Result
 from workers.kit import ActionError, Estimate, Refuse, Worker
 from workers.kit.admission import Admission
 from workers.kit.attempts import Attempt, Attempts, Origin, StopReason
+from workers.kit.learning import Experience
 
 GRACE_S = 1.0
 
@@ -44,7 +45,7 @@ async def shout(given: Text) -> str:
 
 def admission(slots: int = 1) -> tuple[Admission, Attempts]:
     attempts = Attempts(slots)
-    return Admission("worker-1", worker.actions, attempts, GRACE_S), attempts
+    return Admission("worker-1", worker.actions, attempts, GRACE_S, Experience({})), attempts
 
 
 def offer(stage: str = "s", text: Any = "hello", action: str = "shout", expires_ms: int = 5000) -> Offer:
@@ -98,7 +99,7 @@ def test_an_accept_carries_the_whole_estimate_of_the_action() -> None:
 def test_without_a_free_slot_an_offer_is_refused_until_the_shortest_estimate_has_passed() -> None:
     desk, attempts = admission()
     running = accepted(desk.answer(offer("first"), Origin.LINK, now=0))
-    attempts.start(running)
+    attempts.start(running, now=0)
     running.began_at = 10.0
 
     answer = desk.answer(offer("second"), Origin.LINK, now=11.5)
@@ -146,7 +147,7 @@ def test_a_slot_that_is_not_started_is_free_again_after_the_offer_and_the_grace_
 
 def test_a_slot_that_is_started_does_not_expire() -> None:
     desk, attempts = admission()
-    attempts.start(accepted(desk.answer(offer(expires_ms=5000), Origin.LINK, now=0)))
+    attempts.start(accepted(desk.answer(offer(expires_ms=5000), Origin.LINK, now=0)), now=0)
 
     assert attempts.free(now=1_000_000) == 0
 
@@ -231,7 +232,7 @@ def test_no_history_holds_more_attempts_than_slots_or_answers_one_offer_in_two_w
                     assert answer == before
                 said[stage] = (said_at if answer is before else now, answer)
             case "start" if attempt and attempt.state is AttemptState.ACCEPTED:
-                attempts.start(attempt)
+                attempts.start(attempt, now)
             case "end" if attempt and attempt.state is AttemptState.RUNNING:
                 attempts.end(attempt, Result(execution_id="e", stage_id=stage, fence=1, status="completed"))
             case "cancel" if attempt and attempt.state in (AttemptState.ACCEPTED, AttemptState.RUNNING):

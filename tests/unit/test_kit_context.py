@@ -1,6 +1,9 @@
 """What a handler may report, and what becomes of it."""
 
+import threading
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +96,37 @@ def test_a_handler_sees_that_it_is_cancelled(context: Context) -> None:
     context.cancelled.set()
 
     assert context.is_cancelled
+
+
+def test_numbers_of_an_attempts_own_may_be_reported_by_any_name(context: Context, reports: list[Report]) -> None:
+    context.progress(40, metrics={"loss": 0.25, "val_accuracy": 1, "epoch": 3, "share": Fraction(1, 4), "best": True})
+
+    [sent] = reports
+    measured = {"loss": 0.25, "val_accuracy": 1, "epoch": 3, "share": 0.25, "best": True}
+    assert sent.document()["metrics"] == measured
+
+
+def test_what_was_measured_last_stays_with_the_result_beside_what_it_took(context: Context) -> None:
+    context.progress(40, metrics={"loss": 0.5, "step": 1})
+    context.progress(80, metrics={"loss": 0.25})
+    context.progress(90)
+    context.report_usage(tokens=7)
+
+    assert context.metrics(12.5).document() == {"loss": 0.25, "tokensUsed": 7, "processingTimeMs": 12.5}
+
+
+def test_a_context_tells_its_folder_its_time_and_whether_its_worker_stops(tmp_path: Path) -> None:
+    draining = threading.Event()
+    context = Context(
+        KEY, "paint", lambda _: None, open_folder=lambda: tmp_path, draining=draining, time_left_s=lambda: 1.5
+    )
+    draining.set()
+
+    assert (context.folder, context.deadline, context.draining.is_set()) == (tmp_path, 1.5, True)
+
+
+def test_a_context_made_for_a_test_has_a_folder_only_if_it_is_given_one(context: Context) -> None:
+    with pytest.raises(RuntimeError, match="open_folder="):
+        _ = context.folder
+    assert context.deadline is None
+    assert not context.draining.is_set()

@@ -37,6 +37,14 @@ def test_jitter_takes_up_to_half_of_a_wait() -> None:
     assert Backoff(first_s=0.2, cap_s=1).delay_s(2, MostJitter()) == 0.2
 
 
+def test_a_large_result_has_a_second_more_for_each_mebibyte_to_arrive() -> None:
+    outbox = Outbox(Backoff(first_s=2, cap_s=10), NoJitter())
+    outbox.put(("e", "large", 1), result("large"), now=0, size_bytes=50 * 1024**2)
+
+    assert (outbox.due(51.9), outbox.due(52)) == ([], [result("large")])
+    assert (outbox.due(105.9), outbox.due(106)) == ([], [result("large")])
+
+
 def test_a_result_is_due_when_its_ack_has_not_come_in_time_and_then_after_twice_that() -> None:
     outbox = outbox_with("s")
 

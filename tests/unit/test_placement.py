@@ -26,6 +26,17 @@ def test_among_equals_the_emptier_worker_is_asked() -> None:
     assert chosen(a_worker("full", free=1), a_worker("empty", free=3)) == "empty"
 
 
+def test_of_workers_that_are_about_as_fast_the_emptier_one_is_asked() -> None:
+    full, empty = a_worker("full", free=1), a_worker("empty", free=3)
+    full.expected_ms, empty.expected_ms = {"work": 100.0}, {"work": 149.0}
+
+    assert chosen(full, empty) == "empty"
+
+
+def test_of_equally_empty_workers_the_faster_one_is_asked() -> None:
+    assert chosen(a_worker("a", expected_ms={"work": 110.0}), a_worker("b", expected_ms={"work": 100.0})) == "b"
+
+
 def test_a_worker_that_nobody_knows_the_speed_of_is_tried() -> None:
     assert chosen(a_worker("known", expected_ms={"work": 10.0}), a_worker("new")) == "new"
 

@@ -1,60 +1,74 @@
-"""The granulator's actions as the wire knows them: a validated input in, plain JSON out, and nothing else happens.
+"""What the granulator's actions do with a text that is at hand: plain values in, plain JSON out, nothing else happens.
 
-An input that cannot be used raises a ValueError whose message says why in a sentence, never a silent fallback.
+A source that cannot be used raises a ValueError whose message says why in a sentence, never a silent fallback.
 """
 
 from typing import Any
 
-from workers.granulator.course.skeleton import skeleton
-from workers.granulator.course.structure import granulate
-from workers.granulator.inputs import GranulateInput, ReadInput, ValidateInput
+from workers.granulator.course.structure import Course
+from workers.granulator.inputs import ValidateInput
+from workers.granulator.intake.gathering import Gathered
+from workers.granulator.kinds import check
 from workers.granulator.quality.validation import validate
 from workers.granulator.quality.yardstick import Yardstick, from_index, from_outline
 from workers.granulator.source.outline import Outline, outline
 from workers.granulator.source.terms import index_terms
+from workers.granulator.structure import Structure
 from workers.granulator.wire import WireValue
 
 Json = dict[str, Any]
 
 
-def outline_document(given: ReadInput) -> Json:
-    """The action `outline`: an `Outline`; raises UnreadableText."""
-    return _json(outline(given.source.text, given.source.title))
+def outlined(source: Gathered) -> Outline:
+    """The outline of a source; raises UnreadableText."""
+    drawn = outline(source.text, source.title)
+    return drawn if drawn.title or not source.spare_title else drawn.model_copy(update={"title": source.spare_title})
 
 
-def index_document(given: ReadInput) -> Json:
-    """The action `index_terms`: a `TermIndex`; raises UnreadableText."""
-    return _json(index_terms(given.source.text, given.source.title))
+def outline_document(source: Gathered | None, request: Json) -> Json:
+    """The action `outline`: what structures are made from, for the stages that come after; raises UnreadableText.
 
-
-def make_course(given: GranulateInput) -> Json:
-    """The action `granulate`: `{structure, qualityScore}`, the score measured against what the course was made from.
-
-    Raises UnreadableText, EmptyOutline or UnusableTopic.
+    `{outline, request}`: the outline of a topic alone is null, for nothing is known of it; the request is handed on.
     """
-    source = _outline_of(given)
-    course = granulate(source) if source is not None else skeleton(given.topic or "")
-    quality = validate(course, None if source is None else from_outline(source))
-    return {"structure": _json(course), "qualityScore": quality.score}
+    return {"outline": None if source is None else document(outlined(source)), "request": request}
 
 
-def measure_structure(given: ValidateInput) -> Json:
-    """The action `validate`: a `Quality`."""
-    return _json(validate(given.structure, _yardstick_of(given)))
+def index_document(source: Gathered) -> Json:
+    """The action `index_terms`: a `TermIndex`; raises UnreadableText."""
+    return document(index_terms(source.text, source.title))
 
 
-def _outline_of(given: GranulateInput) -> Outline | None:
-    document = given.given
-    if given.outline is not None or document is None:
-        return given.outline
-    return outline(document.text, document.title)
+def measure(given: ValidateInput) -> Json:
+    """The action `validate`: the quality of a structure; of several, each one's by name, and the least of their scores.
+
+    Among several a finding's path begins with the structure's name.
+    """
+    yardstick = _yardstick_of(given)
+    if given.structure is not None:
+        return quality_of(given.structure, yardstick)
+    measured = {name: quality_of(structure, yardstick) for name, structure in given.structures.items()}
+    findings = [
+        {**finding, "path": f"/{name}{finding['path']}"}
+        for name, quality in measured.items()
+        for finding in quality["findings"]
+    ]
+    score = min(quality["score"] for quality in measured.values())
+    return {"score": score, "findings": findings, "structures": measured}
+
+
+def quality_of(structure: Structure, yardstick: Yardstick | None) -> Json:
+    """`{score, findings, measures}`; a score and measures of null where the kind has none to be measured by."""
+    if isinstance(structure, Course):
+        return document(validate(structure, yardstick))
+    return {"score": None, "findings": [document(finding) for finding in check(structure)], "measures": None}
+
+
+def document(value: WireValue) -> Json:
+    """A value as it goes over the wire."""
+    return value.model_dump(mode="json", by_alias=True)
 
 
 def _yardstick_of(given: ValidateInput) -> Yardstick | None:
     if given.terms is not None:
         return from_index(given.terms)
     return None if given.outline is None else from_outline(given.outline)
-
-
-def _json(value: WireValue) -> Json:
-    return value.model_dump(mode="json", by_alias=True)

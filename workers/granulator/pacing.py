@@ -7,6 +7,8 @@ from math import ceil
 READING_WORDS_PER_MINUTE = 238
 # A short exercise on one objective. A judgement, not a measurement.
 EXERCISE_MINUTES = 3
+# A question with a choice of answers; the usual allowance in tests of this kind, and a judgement too.
+ANSWER_MINUTES = 1
 
 
 def reading_minutes(words: int) -> int:

@@ -13,8 +13,10 @@ from protocol.packets import Accept, AttemptKey, Offer, Reject, Resources
 from workers.kit.action import Action
 from workers.kit.answers import ActionError, Estimate, Refuse, describe, wire_text
 from workers.kit.attempts import Attempt, Attempts, Identity, Origin, Work
+from workers.kit.learning import Experience
 
 REFUSALS_REMEMBERED: Final = 10_000
+STAGE_AGAIN_MS: Final = 1_000
 
 log = structlog.get_logger()
 
@@ -22,12 +24,20 @@ log = structlog.get_logger()
 class Admission:
     """Answers offers and reserves slots."""
 
-    def __init__(self, worker_id: str, actions: Mapping[str, Action], attempts: Attempts, grace_s: float) -> None:
+    def __init__(
+        self,
+        worker_id: str,
+        actions: Mapping[str, Action],
+        attempts: Attempts,
+        grace_s: float,
+        experience: Experience,
+    ) -> None:
         self.worker_id = worker_id
         self.draining = False
         self._actions = actions
         self._attempts = attempts
         self._grace_s = grace_s
+        self._experience = experience
         self._refusals: dict[Identity, tuple[float, Reject]] = {}
 
     def answer(self, offer: Offer, origin: Origin, now: float, *, is_local: bool = False) -> Attempt | Reject:
@@ -57,9 +67,14 @@ class Admission:
         if self._attempts.free(now) < 1:
             hint = self._attempts.retry_after_ms(now)
             return self._refuse(offer, Refuse(RefusalCode.BUSY, f"all {self._attempts.slots} slots are taken", hint))
+        if self._attempts.is_at_work((offer.execution_id, offer.stage_id)):
+            # They would share a folder. An attempt that was told to stop may be long in doing so in a thread.
+            reason = "an earlier attempt of this stage has not ended here yet"
+            return self._refuse(offer, Refuse(RefusalCode.POLICY, reason, retry_after_ms=STAGE_AGAIN_MS))
         try:
-            work = Work(action, action.read(offer.input_data))
-            accept = self._accept(offer, action.estimate(work.given))
+            given = action.read(offer.input_data)
+            work = Work(action, given, action.estimate(given))
+            accept = self._accept(offer, self._experience.expect(action.name, work.estimate))
         except Refuse as refused:
             return self._refuse(offer, refused)
         except ActionError as error:
@@ -70,7 +85,10 @@ class Admission:
         key = AttemptKey(
             execution_id=offer.execution_id, stage_id=offer.stage_id, attempt=offer.attempt, fence=offer.fence
         )
-        return Attempt(key, action.name, origin, is_local, accept, work, expires_at)
+        attempt = Attempt(key, action.name, origin, is_local, accept, work, expires_at, accepted_at=now)
+        if offer.resource_requirements.timeout_ms is not None:
+            attempt.timeout_s = offer.resource_requirements.timeout_ms / 1000
+        return attempt
 
     def _accept(self, offer: Offer, estimate: Estimate) -> Accept:
         return Accept(
@@ -78,7 +96,7 @@ class Admission:
             stage_id=offer.stage_id,
             fence=offer.fence,
             worker_id=self.worker_id,
-            estimated_completion_ms=None if estimate.ms is None else round(estimate.ms),
+            estimated_completion_ms=_whole(estimate.ms),
             resource_requirements=_resources(estimate),
         )
 
@@ -100,6 +118,11 @@ class Admission:
             if expires_at > now and len(self._refusals) <= REFUSALS_REMEMBERED:
                 return
             del self._refusals[identity]
+
+
+def _whole(ms: float | None) -> int | None:
+    """The protocol's whole milliseconds. What takes less than one is not said to take none: that could not be wrong."""
+    return None if ms is None else max(round(ms), 1 if ms > 0 else 0)
 
 
 def _resources(estimate: Estimate) -> Resources | None:

@@ -16,7 +16,11 @@ _NOT_FOR_THE_WIRE: Final = {0: "\ufffd", **dict.fromkeys(range(0xD800, 0xE000), 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What an attempt is expected to need: milliseconds, tokens, US dollars, MiB, cores, calls to outside APIs."""
+    """What an attempt is expected to need: milliseconds, tokens, US dollars, MiB, cores, calls to outside APIs.
+
+    The kit moves the first three by what earlier attempts really took. `key` names what that is learned apart for,
+    where it differs within one action: a provider and its model, a kind of result.
+    """
 
     ms: float | None = None
     tokens: int | None = None
@@ -24,6 +28,7 @@ class Estimate:
     memory_mb: float | None = None
     cpu: float | None = None
     api_calls: int | None = None
+    key: str = ""
 
 
 class Refuse(Exception):
@@ -50,6 +55,17 @@ class ActionError(Exception):
     def __init__(self, code: str, message: str, retryable: bool = False) -> None:
         super().__init__(message)
         self.failure = Failure(code=code, message=wire_text(message), retryable=retryable)
+
+
+class Yield(Exception):
+    """Raised by a handler to give its attempt back when `context.draining` is set: another one goes on with the stage.
+
+    That costs the stage none of its attempts. Raised where no drain is under way it is a retryable failure, `yielded`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def wire_text(text: str) -> str:

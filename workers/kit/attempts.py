@@ -14,7 +14,9 @@ from typing import Any, Final
 from protocol.attempt import FINAL, AttemptEvent, AttemptState, advance
 from protocol.packets import Accept, AttemptKey, Heartbeat, Result
 from workers.kit.action import Action
+from workers.kit.answers import Estimate
 from workers.kit.context import Context
+from workers.kit.stage_folders import StageKey
 
 Identity = tuple[str, str, int]
 """executionId, stageId, fence: what every packet about an attempt carries."""
@@ -44,15 +46,21 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What there is to do: the action and its validated input."""
+    """What there is to do: the action, its validated input, and what the author estimated for it."""
 
     action: Action
     given: Any
+    estimate: Estimate
 
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """One accepted attempt. `is_local`: a bare HTTP call made it, of which the orchestrator knows nothing."""
+    """One accepted attempt. `is_local`: a bare HTTP call made it, of which the orchestrator knows nothing.
+
+    `accepted_at` and `began_at` are when its accept was made and when its handler began.
+
+    `timeout_s` is how long the offer says that it may run, and `ends_at` when that will be over.
+    """
 
     key: AttemptKey
     action: str
@@ -62,6 +70,7 @@ class Attempt:
     work: Work | None = None
     expires_at: float = math.inf
     state: AttemptState = AttemptState.ACCEPTED
+    accepted_at: float = 0.0
     began_at: float | None = None
     stop_reason: StopReason | None = None
     progress: float = 0.0
@@ -70,6 +79,12 @@ class Attempt:
     handler: "asyncio.Task[None] | None" = None
     result: Result | None = None
     is_filed: bool = False
+    timeout_s: float | None = None
+    ends_at: float | None = None
+
+    @property
+    def stage(self) -> StageKey:
+        return (self.key.execution_id, self.key.stage_id)
 
     @property
     def identity(self) -> Identity:
@@ -97,6 +112,18 @@ class Attempt:
         passed_s = 0.0 if self.began_at is None else now - self.began_at
         return max(0, round(estimate_ms - passed_s * 1000))
 
+    def time_left_s(self, now: float) -> float | None:
+        """What the offer leaves of the time, or None where it set no limit."""
+        return None if self.ends_at is None else max(0.0, self.ends_at - now)
+
+    def ended_its_stage(self, is_committed: bool) -> bool:
+        """Whether no other attempt of the stage will follow, now that the orchestrator has dealt with the result."""
+        if self.stop_reason is StopReason.CANCELLED:
+            return True
+        if not is_committed or self.result is None or self.result.status == "cancelled":
+            return False
+        return self.result.error is None or not self.result.error.retryable
+
 
 class Attempts:
     """The attempts held: reserved, running, and ended ones whose result is still wanted."""
@@ -106,6 +133,7 @@ class Attempts:
         self._reserved: dict[Identity, Attempt] = {}
         self._running: dict[Identity, Attempt] = {}
         self._ended: dict[Identity, Attempt] = {}
+        self._at_work: dict[StageKey, Attempt] = {}
         self._next_expiry = math.inf
 
     def reserve(self, attempt: Attempt) -> None:
@@ -113,8 +141,11 @@ class Attempts:
         self._reserved[attempt.identity] = attempt
         self._next_expiry = min(self._next_expiry, attempt.expires_at)
 
-    def start(self, attempt: Attempt) -> None:
+    def start(self, attempt: Attempt, now: float) -> None:
+        """Its handler is about to begin; the time that it has runs from here."""
         attempt.apply(AttemptEvent.START)
+        attempt.ends_at = None if attempt.timeout_s is None else now + attempt.timeout_s
+        self._at_work[attempt.stage] = attempt
         del self._reserved[attempt.identity]
         self._running[attempt.identity] = attempt
 
@@ -163,6 +194,14 @@ class Attempts:
     def find(self, identity: Identity) -> Attempt | None:
         return self._reserved.get(identity) or self._running.get(identity) or self._ended.get(identity)
 
+    def is_at_work(self, stage: StageKey) -> bool:
+        """Whether the handler of an attempt of this stage has not ended, be it that it was told to."""
+        return stage in self._at_work
+
+    def stages_held(self) -> set[StageKey]:
+        """The stages of all attempts held."""
+        return {attempt.stage for attempt in self.held()}
+
     def latest(self, matches: Callable[[AttemptKey], bool]) -> Attempt | None:
         """The newest attempt whose key matches: live ones come before ended ones."""
         for held in (self._reserved, self._running, self._ended):
@@ -205,21 +244,27 @@ class Attempts:
         return (*alive, *(attempt.key for attempt in self._ended.values() if not attempt.is_local))
 
     def heartbeat(self, now: float, draining: bool) -> Heartbeat:
-        """The worker's state in one packet.
+        """The worker's state in one packet. It lists what runs, and what has ended with a result that is on its way.
 
         The heartbeat's thread calls this while the event loop may be changing the tables or may be blocked. It changes
         nothing and waits for nothing: `dict.copy` is one step of the interpreter.
         """
         running = self._running.copy()
         reserved = self._reserved.copy()
+        ended = self._ended.copy()
         taken = len(running) + sum(attempt.expires_at > now for attempt in reserved.values())
         return Heartbeat(
             load=taken / self.slots,
             free_slots=max(0, self.slots - taken),
             draining=draining,
-            running=tuple(attempt.key for attempt in running.values() if attempt.is_reported),
+            running=(
+                *(attempt.key for attempt in running.values() if attempt.is_reported),
+                *(attempt.key for attempt in ended.values() if attempt.origin is Origin.LINK),
+            ),
         )
 
     def _leave(self, attempt: Attempt) -> None:
         self._running.pop(attempt.identity, None)
+        if self._at_work.get(attempt.stage) is attempt:
+            del self._at_work[attempt.stage]
         self._reserved.pop(attempt.identity, None)

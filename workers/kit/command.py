@@ -7,9 +7,11 @@ import re
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import Final
 
@@ -69,16 +71,27 @@ def _parser(program: str) -> argparse.ArgumentParser:
         default="websocket",
         help="dial the orchestrator, or be called by it; http needs --port (default: websocket)",
     )
-    add("--port", metavar="P", type=int, help="serve the worker's own HTTP endpoints on this port (default: none)")
+    add(
+        "--port",
+        metavar="P",
+        type=int,
+        help="serve the handshake and the worker's endpoints over HTTP (default: no port)",
+    )
     add("--host", default="127.0.0.1", help="address that --port listens on (default: 127.0.0.1)")
     add("--url", help="where the orchestrator reaches --port (default: http://HOST:PORT)")
-    add("--data-dir", metavar="DIR", type=Path, default=Path(".baton"), help="keeps unacked results (default: .baton)")
+    add(
+        "--data-dir",
+        metavar="DIR",
+        type=Path,
+        default=Path(".baton"),
+        help="keeps unacked results, the checkpoints of stages and the worker's own data (default: .baton)",
+    )
     add(
         "--drain-timeout",
         metavar="S",
         type=float,
         default=_DRAIN_S,
-        help=f"seconds that running attempts have to end after a signal (default: {_DRAIN_S:g})",
+        help=f"seconds that running attempts have to end or to yield after a signal (default: {_DRAIN_S:g})",
     )
     return parser
 
@@ -134,22 +147,31 @@ def _settings(worker: Worker, options: argparse.Namespace) -> Settings:
 
 async def _serve(worker: Worker, settings: Settings) -> None:
     async with Service(worker, settings) as service:
-        _drain_on_signals(service.engine.drain)
+        _drain_on_signals(service.engine.drain_soon)
         await service.run()
 
 
 def _drain_on_signals(drain: Callable[[], None]) -> None:
-    """The first signal drains, the second one ends the process: at once, even where a handler blocks the loop."""
-    loop = asyncio.get_running_loop()
+    """The first signal drains, the second one ends the process: at once, even where a handler blocks the loop.
+
+    A thread passes the first one on. What a signal interrupts may hold the very lock that setting an event takes, and a
+    `SimpleQueue` is what a signal handler may put something into.
+    """
+    signals: SimpleQueue[int] = SimpleQueue()
     is_asked = False
+
+    def pass_on() -> None:
+        signals.get()
+        drain()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         nonlocal is_asked
         if is_asked:
             os._exit(128 + number)
         is_asked = True
-        loop.call_soon_threadsafe(drain)
+        signals.put(number)
 
+    threading.Thread(target=pass_on, name="drain on signals", daemon=True).start()
     signal.signal(signal.SIGINT, on_signal)
     signal.signal(signal.SIGTERM, on_signal)
 

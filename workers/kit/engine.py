@@ -32,14 +32,17 @@ from protocol.packets import (
 )
 from workers.kit.action import Action
 from workers.kit.admission import Admission
+from workers.kit.artifacts import Transfers
 from workers.kit.attempts import Attempt, Attempts, Identity, Origin, StopReason, Work
 from workers.kit.context import Context, Report
+from workers.kit.learning import Experience, taken
 from workers.kit.outbox import Outbox
 from workers.kit.outgoing import Outgoing
 from workers.kit.result_files import ResultFiles, StoredResult
 from workers.kit.results import Named, encode, sealed, stopped
 from workers.kit.runner import run
 from workers.kit.seams import Seams
+from workers.kit.stage_folders import StageFolders
 from workers.kit.timing import Timing
 
 _LOOK_AGAIN_S: Final = 0.25
@@ -58,17 +61,24 @@ class Engine:
         *,
         seams: Seams,
         timing: Timing,
+        folders: StageFolders,
         files: ResultFiles | None = None,
+        transfers: Transfers | None = None,
+        experience: Experience | None = None,
     ) -> None:
         self.worker_id = worker_id
         self.attempts = Attempts(slots)
         self.outgoing = Outgoing()
         self.outbox = Outbox(timing.resend, seams.chance)
         self.drain_asked = asyncio.Event()
-        self._admission = Admission(worker_id, actions, self.attempts, timing.offer_grace_s)
+        self._draining = threading.Event()
+        self.experience = experience or Experience({})
+        self._admission = Admission(worker_id, actions, self.attempts, timing.offer_grace_s, self.experience)
         self._clock = seams.clock
         self._file_after_s = timing.file_after_s
         self._files = files
+        self._folders = folders
+        self._transfers = transfers
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -89,7 +99,7 @@ class Engine:
             case Process():
                 self._process(packet)
             case Ack():
-                self.acknowledge(_identity(packet))
+                self.acknowledge(_identity(packet), is_committed=packet.status == "committed")
                 if packet.status == "stale":
                     log.info("result.refused_as_stale", **_ids(packet))
             case Cancel():
@@ -115,8 +125,16 @@ class Engine:
         """Starts an accepted attempt; does nothing for one that runs or has ended."""
         if attempt.state is not AttemptState.ACCEPTED or attempt.work is None:
             return
-        self.attempts.start(attempt)
-        attempt.context = Context(attempt.key, attempt.action, lambda report: self._report(attempt, report))
+        self.attempts.start(attempt, self.now())
+        attempt.context = Context(
+            attempt.key,
+            attempt.action,
+            lambda report: self._report(attempt, report),
+            transfers=self._transfers,
+            open_folder=lambda: self._folders.open(attempt.stage),
+            draining=self._draining,
+            time_left_s=lambda: attempt.time_left_s(self.now()),
+        )
         attempt.handler = self._loop.create_task(self._run(attempt, attempt.work, attempt.context))
 
     def stop(self, attempt: Attempt, reason: StopReason) -> None:
@@ -134,12 +152,15 @@ class Engine:
             if attempt.work and attempt.work.action.is_async and attempt.handler and attempt.began_at is not None:
                 attempt.handler.cancel()
 
-    def acknowledge(self, identity: Identity) -> bool:
-        """Forgets an ended attempt; whether one was held."""
+    def acknowledge(self, identity: Identity, *, is_committed: bool = True) -> bool:
+        """Forgets an ended attempt, and with a committed one what its stage had on disk; whether one was held."""
         self.outbox.remove(identity)
         attempt = self.attempts.forget(identity)
-        if attempt is not None and attempt.is_filed:
-            self._remove_file(identity)
+        if attempt is not None:
+            if attempt.is_filed:
+                self._remove_file(identity)
+            if attempt.ended_its_stage(is_committed) and self._folders.holds(attempt.stage):
+                self._loop.run_in_executor(None, self._folders.remove, attempt.stage)
         self._changed.set()
         return attempt is not None
 
@@ -158,9 +179,19 @@ class Engine:
             self._send(result)
 
     def drain(self) -> None:
-        """Takes no more offers; what was accepted goes on."""
+        """Takes no more offers; what was accepted goes on, or is given back by handlers that look at `draining`."""
+        self._draining.set()
         self._admission.draining = True
         self.drain_asked.set()
+
+    def drain_soon(self) -> None:
+        """The same from another thread. Handlers see it at once, also one that blocks the event loop."""
+        self._draining.set()
+        self._loop.call_soon_threadsafe(self.drain)
+
+    async def forget_old_folders(self, kept_s: float) -> None:
+        """Deletes the folders of stages that are held no more and were not touched for `kept_s` seconds."""
+        await asyncio.to_thread(self._folders.sweep, kept_s, self.attempts.stages_held())
 
     async def until_idle(self) -> None:
         """Returns when no attempt takes a slot."""
@@ -228,7 +259,7 @@ class Engine:
                 self.attempts.drop(attempt)
             case _:
                 result, encoded = sealed(stopped(attempt.key, reason, Metrics()))
-                self._keep(attempt, result)
+                self._keep(attempt, result, len(encoded))
                 self.outgoing.put(encoded)
         self._changed.set()
 
@@ -238,20 +269,31 @@ class Engine:
             self.attempts.drop(attempt)
         else:
             result, encoded = sealed(ended)
-            self._keep(attempt, result)
+            self._keep(attempt, result, len(encoded))
             if self._is_dear(attempt, result):
                 await self._write_file(attempt, result)
             if attempt.origin is Origin.LINK:
                 self.outgoing.put(encoded)
+            self._learn(attempt, work, result)
         self._changed.set()
 
-    def _keep(self, attempt: Attempt, result: Result) -> None:
+    def _learn(self, attempt: Attempt, work: Work, result: Result) -> None:
+        """What succeeded is measured from its accept, as the orchestrator sees it: the ways of both packets cancel out.
+
+        Who calls over bare HTTP may let an accept wait as long as they like, so there it is from the start.
+        """
+        since = attempt.began_at if attempt.is_local else attempt.accepted_at
+        if result.status == "completed" and since is not None:
+            actual = taken((self.now() - since) * 1000, result.metrics)
+            self.experience.learn(attempt.action, work.estimate, actual)
+
+    def _keep(self, attempt: Attempt, result: Result, size_bytes: int) -> None:
         """Frees the slot and holds the result: for the outbox, or for whoever asks over HTTP."""
         self.attempts.end(attempt, result)
         if attempt.state is AttemptState.COMPLETED:
             attempt.progress = 100.0
         if attempt.origin is Origin.LINK:
-            self.outbox.put(attempt.identity, result, self.now())
+            self.outbox.put(attempt.identity, result, self.now(), size_bytes)
             return
         for forgotten in self.attempts.overdue_for_http():
             self.acknowledge(forgotten.identity)

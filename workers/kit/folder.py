@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 from typing import Self
 
+from workers.kit.lesson_file import LessonFile
 from workers.kit.result_files import ResultFiles
+from workers.kit.stage_folders import StageFolders
 
 
 class FolderInUse(Exception):
@@ -18,6 +20,10 @@ class WorkerFolder:
     def __init__(self, path: Path, lock: int) -> None:
         self._lock = lock
         self.results = ResultFiles(path / "results")
+        self.stages = StageFolders(path / "stages")
+        self.lessons = LessonFile(path / "lessons.json")
+        self.data = path / "data"
+        self.data.mkdir(exist_ok=True)
 
     @classmethod
     def lock(cls, data_dir: Path, worker_id: str) -> Self:

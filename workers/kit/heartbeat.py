@@ -1,6 +1,7 @@
 """Heartbeats from a thread of their own, so that a handler which blocks the event loop cannot silence the worker.
 
-A heartbeat claims no more than is true: it lists the attempts whose handlers really run.
+A heartbeat claims no more than is true: it lists the attempts whose handlers really run, or whose results are on
+their way.
 """
 
 import http.client

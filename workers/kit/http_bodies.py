@@ -46,6 +46,12 @@ class NamesAttempt(Model):
         return self.fence in (None, key.fence) and self.attempt in (None, key.attempt)
 
 
+class AcknowledgeBody(NamesAttempt):
+    """`POST /api/acknowledge`: `failed` says that the result was not taken, any other status that it was."""
+
+    status: str | None = None
+
+
 class HandshakeBody(NamesAttempt):
     """`POST /api/handshake`: an offer. Without a fence it is a bare call, outside of any orchestrator's book."""
 

@@ -3,6 +3,7 @@
 Bytes from outside can cause any 4xx, never a 5xx.
 """
 
+import asyncio
 import hmac
 import re
 from collections.abc import Callable
@@ -11,18 +12,19 @@ from typing import Any, Final, TypeVar
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from protocol.codec import MAX_DOCUMENT_BYTES, dumps, loads
+from protocol.codec import LARGE_BYTES, MAX_DOCUMENT_BYTES, dumps, loads
 from protocol.errors import ProtocolError
-from protocol.packets import Model
 
 REQUEST_ID: Final = web.RequestKey("request_id", str)
+DESCRIBE: Final[web.AppKey[Handler]] = web.AppKey("describe")
+"""The kit's own answer to `GET /api/jobs/{id}`, for an author whose endpoint in its place does not know an id."""
 
 _OPEN_PATHS: Final = frozenset({"/health"})
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
-M = TypeVar("M", bound=Model)
+M = TypeVar("M", bound=BaseModel)
 
 log = structlog.get_logger()
 
@@ -43,10 +45,16 @@ def answer(document: Any, status: int = 200) -> web.Response:
     return web.Response(body=dumps(document), status=status, content_type="application/json")
 
 
-async def read_body(request: web.Request, model: type[M]) -> M:
+async def read_body(request: web.Request, model: type[M], max_bytes: int = MAX_DOCUMENT_BYTES) -> M:
     """The request's body as a `model`; raises `Refused` 400 with the path of the first fault, or 413."""
     try:
-        return model.model_validate(loads(await request.read(), MAX_DOCUMENT_BYTES))
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise Refused(413, "too_large", error.text or "the body is larger than anything that is taken here") from None
+    try:
+        if len(body) > LARGE_BYTES:
+            return model.model_validate(await asyncio.to_thread(loads, body, max_bytes))
+        return model.model_validate(loads(body, max_bytes))
     except ProtocolError as error:
         status = 413 if error.code == "too_large" else 400
         raise Refused(status, error.code, error.message, path=error.path) from None

@@ -6,29 +6,51 @@ and its result is remembered for a while, but nobody else is told of it.
 
 import asyncio
 import itertools
+from collections.abc import Iterable
 from typing import Final
 
 from aiohttp import web
 
 from protocol.attempt import FINAL, AttemptState
-from protocol.codec import MAX_DOCUMENT_BYTES
+from protocol.codec import MAX_RESULT_BYTES
 from protocol.errors import RefusalCode
 from protocol.packets import Offer, Reject
 from workers.kit import http_bodies
 from workers.kit.attempts import Attempt, Origin, StopReason
 from workers.kit.engine import Engine
-from workers.kit.http_bodies import HandshakeBody, NamesAttempt
-from workers.kit.http_gate import Refused, answer, read_body, require_secret, shape_errors
+from workers.kit.http_bodies import AcknowledgeBody, HandshakeBody, NamesAttempt
+from workers.kit.http_gate import DESCRIBE, Refused, answer, read_body, require_secret, shape_errors
 from workers.kit.seams import Seams
+from workers.kit.worker import Routes
 
 _CLOSE_S: Final = 2
 
 
+def add_routes(router: web.UrlDispatcher, routes: Iterable[Routes]) -> None:
+    """Adds an author's routes; raises ValueError where one would stand behind a call of the protocol, never reached."""
+    taken = {(route.method, resource.canonical) for resource in router.resources() for route in resource}
+    for definitions in routes:
+        for route in router.add_routes(definitions()):
+            if route.resource is not None and (route.method, route.resource.canonical) in taken:
+                raise ValueError(f"{route.method} {route.resource.canonical} is the kit's own")
+
+
 class HttpServer:
-    """`default_action` is what a handshake without one means; `is_asked`: the orchestrator offers over HTTP."""
+    """`default_action` is what a handshake without one means; `is_asked`: the orchestrator offers over HTTP.
+
+    `routes` are the author's own.
+    """
 
     def __init__(
-        self, engine: Engine, *, secret: str, version: str, default_action: str | None, is_asked: bool, seams: Seams
+        self,
+        engine: Engine,
+        *,
+        secret: str,
+        version: str,
+        default_action: str | None,
+        is_asked: bool,
+        routes: Iterable[Routes],
+        seams: Seams,
     ) -> None:
         self._engine = engine
         self._version = version
@@ -36,16 +58,20 @@ class HttpServer:
         self._is_asked = is_asked
         self._bare_fences = itertools.count(1)
         app = web.Application(
-            middlewares=[shape_errors(seams.fresh_id), require_secret(secret)], client_max_size=MAX_DOCUMENT_BYTES
+            middlewares=[shape_errors(seams.fresh_id), require_secret(secret)], client_max_size=MAX_RESULT_BYTES
         )
         app.router.add_post("/api/handshake", self.handshake)
         app.router.add_post("/api/process", self.process)
         app.router.add_post("/api/cancel", self.cancel)
         app.router.add_post("/api/acknowledge", self.acknowledge)
         app.router.add_get("/api/progress/{id}", self.progress)
-        app.router.add_get("/api/jobs/{id}", self.describe)
         app.router.add_get("/api/held", self.held)
         app.router.add_get("/health", self.health)
+        add_routes(app.router, routes)
+        # After the author's, so that theirs counts. The pattern is the default one, but written as nobody writes it:
+        # aiohttp takes a path that is spelt the same for the same resource, which has one handler a method.
+        app.router.add_get("/api/jobs/{id:[^{}/]+}", self.describe)
+        app[DESCRIBE] = self.describe
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_S)
 
     async def start(self, host: str, port: int) -> int:
@@ -58,7 +84,7 @@ class HttpServer:
         await self._runner.cleanup()
 
     async def handshake(self, request: web.Request) -> web.Response:
-        body = await read_body(request, HandshakeBody)
+        body = await read_body(request, HandshakeBody, MAX_RESULT_BYTES)
         decided = self._decide(body)
         if isinstance(decided, Reject):
             document = http_bodies.rejected(body, decided, self._engine.worker_id)
@@ -92,9 +118,11 @@ class HttpServer:
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         """Forgets an ended attempt. One that still runs is left alone, and one that is not held is no error."""
-        body = await read_body(request, NamesAttempt)
+        body = await read_body(request, AcknowledgeBody)
         attempt = self._engine.attempts.latest(body.matches)
-        is_forgotten = attempt is not None and self._engine.acknowledge(attempt.identity)
+        is_forgotten = attempt is not None and self._engine.acknowledge(
+            attempt.identity, is_committed=body.status != "failed"
+        )
         return answer({"executionId": body.execution_id, "acknowledged": is_forgotten})
 
     async def progress(self, request: web.Request) -> web.Response:

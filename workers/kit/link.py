@@ -1,12 +1,14 @@
 """The WebSocket transport: one connection that the worker dials, frames of packets in both directions."""
 
+import asyncio
+
 import aiohttp
 import structlog
 from yarl import URL
 
-from protocol.codec import MAX_RESULT_BYTES, decode_orchestrator_frame
+from protocol.codec import LARGE_BYTES, MAX_RESULT_BYTES, decode_orchestrator_frame
 from protocol.errors import ProtocolError
-from protocol.packets import Registered
+from protocol.packets import OrchestratorPacket, Registered
 from workers.kit.engine import Engine
 from workers.kit.race import first_to_end
 from workers.kit.seams import Clock
@@ -55,7 +57,7 @@ class Link:
             if message.type is aiohttp.WSMsgType.ERROR:
                 raise aiohttp.ClientError(f"the link broke: {message.data}")
             try:
-                packets = decode_orchestrator_frame(message.data)
+                packets = await _decoded(message.data)
             except ProtocolError as error:
                 log.error("link.frame_refused", code=error.code, path=error.path, message=error.message)
                 continue
@@ -70,3 +72,10 @@ class Link:
         while True:
             await self._clock.sleep(self._timing.resend.first_s / _RESEND_CHECKS_PER_PATIENCE)
             self._engine.resend_due()
+
+
+async def _decoded(frame: bytes) -> list[OrchestratorPacket]:
+    """The frame's packets; the next frame is not read before this one has been dealt with."""
+    if len(frame) > LARGE_BYTES:
+        return await asyncio.to_thread(decode_orchestrator_frame, frame)
+    return decode_orchestrator_frame(frame)

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Protocol
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from protocol.codec import MAX_RESULT_BYTES, dumps, loads
+from protocol.codec import MAX_RESULT_BYTES, admit_written, dumps
 from protocol.errors import FailureCode, ProtocolError
 from protocol.packets import Failure, Metrics, Packet, Result
 from workers.kit.answers import describe, wire_text
@@ -17,7 +17,7 @@ from workers.kit.attempts import StopReason
 Status = Literal["completed", "failed", "cancelled"]
 
 STOPPED_FAILURE: Final = Failure(
-    code="worker_stopped", message="the worker was shut down before the attempt had ended", retryable=True
+    code=FailureCode.WORKER_STOPPED, message="the worker was shut down before the attempt had ended", retryable=True
 )
 
 
@@ -59,6 +59,12 @@ def failed(key: Named, failure: Failure, metrics: Metrics) -> Result:
     return _result(key, "failed", metrics, error=failure)
 
 
+def given_back(reason: str, is_draining: bool) -> Failure:
+    """What a handler's `Yield` is to the orchestrator: only a worker that stops may give attempts back for nothing."""
+    code = FailureCode.WORKER_STOPPED if is_draining else "yielded"
+    return Failure(code=code, message=wire_text(reason), retryable=True)
+
+
 def stopped(key: Named, reason: StopReason, metrics: Metrics) -> Result:
     """The result of an attempt that did not end by itself."""
     if reason is StopReason.SHUTDOWN:
@@ -79,15 +85,26 @@ def sealed(result: Result) -> tuple[Result, bytes]:
 def encode(packet: Packet) -> bytes:
     """The packet as one member of a frame; raises `NotSendable` where the other side would refuse the frame."""
     try:
-        encoded = dumps(packet.document())
-        loads(b"[" + encoded + b"]", MAX_RESULT_BYTES)
+        encoded = dumps(_document(packet))
+        admit_written(b"[%b]" % encoded, MAX_RESULT_BYTES)
     except ProtocolError as error:
-        code = FailureCode.RESULT_TOO_LARGE if error.code == "too_large" else FailureCode.WORKER_ERROR
-        raise NotSendable(Failure(code=code, message=f"it cannot be sent: {error.message}")) from None
+        message = f"it cannot be sent: {error.message}"
+        if error.code == "too_large":
+            advice = "upload what is large (context.upload) and return the reference to it"
+            raise NotSendable(Failure(code=FailureCode.RESULT_TOO_LARGE, message=f"{message}; {advice}")) from None
+        raise NotSendable(Failure(code=FailureCode.WORKER_ERROR, message=message)) from None
     except (TypeError, PydanticSerializationError) as error:
         message = f"it cannot be sent: {describe(error)}"
         raise NotSendable(Failure(code=FailureCode.WORKER_ERROR, message=message)) from None
     return encoded
+
+
+def _document(packet: Packet) -> dict[str, Any]:
+    """The packet's document. A result is plain JSON already, and may be large: it is not walked through once more."""
+    if not isinstance(packet, Result) or packet.result is None:
+        return packet.document()
+    envelope = packet.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"result"})
+    return {**envelope, "result": packet.result}
 
 
 def _result(key: Named, status: Status, metrics: Metrics, result: Any = None, error: Failure | None = None) -> Result:

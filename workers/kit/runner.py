@@ -15,10 +15,10 @@ import structlog
 
 from protocol.errors import FailureCode
 from protocol.packets import Failure, Result
-from workers.kit.answers import ActionError, describe
+from workers.kit.answers import ActionError, Yield, describe
 from workers.kit.attempts import Attempt, Work
 from workers.kit.context import Context
-from workers.kit.results import NotSendable, completed, failed, stopped
+from workers.kit.results import NotSendable, completed, failed, given_back, stopped
 from workers.kit.seams import Clock
 
 log = structlog.get_logger()
@@ -38,6 +38,8 @@ async def run(attempt: Attempt, work: Work, context: Context, clock: Clock) -> R
             value = await _perform(work, context)
     except ActionError as error:
         failure = error.failure
+    except Yield as given_up:
+        failure = given_back(given_up.reason, context.draining.is_set())
     except asyncio.CancelledError:
         failure = _CANCELLED_ITSELF
     except (Exception, SystemExit) as error:

@@ -2,21 +2,27 @@
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import aiohttp
 import structlog
 from yarl import URL
 
 from protocol.packets import Registration
+from workers.kit.artifacts import Transfers
 from workers.kit.engine import Engine
 from workers.kit.folder import WorkerFolder
 from workers.kit.heartbeat import HeartbeatThread
+from workers.kit.home import Home
 from workers.kit.http_server import HttpServer
+from workers.kit.learning import Experience
+from workers.kit.lesson_file import LessonKeeper
 from workers.kit.link import Link
 from workers.kit.membership import Asked, Membership, Transport
 from workers.kit.race import first_to_end
@@ -29,7 +35,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one process runs a worker. Without a `port` it serves no HTTP, without a `data_dir` it keeps no file."""
+    """How one process runs a worker. Without a `port` it serves no HTTP, without a `data_dir` nothing outlives it."""
 
     orchestrator: URL
     secret: str = field(repr=False)
@@ -53,6 +59,7 @@ class Service:
     def __init__(self, worker: Worker, settings: Settings, seams: Seams | None = None) -> None:
         self.port: int | None = None
         self.engine: Engine
+        self._lessons: LessonKeeper
         self._worker = worker
         self._settings = settings
         self._seams = seams or Seams()
@@ -93,7 +100,9 @@ class Service:
                 timing=settings.timing,
             )
             try:
-                await first_to_end(membership.run(), self._drain(heartbeat))
+                await first_to_end(
+                    membership.run(), self._drain(heartbeat), self._forget_old_folders(), self._lessons.run()
+                )
             finally:
                 await asyncio.to_thread(heartbeat.stop)
 
@@ -116,21 +125,32 @@ class Service:
 
     async def _open(self, stack: contextlib.AsyncExitStack) -> None:
         settings = self._settings
-        files = None
-        if settings.data_dir is not None:
-            folder = await asyncio.to_thread(WorkerFolder.lock, settings.data_dir, settings.worker_id)
-            stack.callback(folder.release)
-            files = folder.results
+        data_dir = settings.data_dir
+        if data_dir is None:
+            made = TemporaryDirectory(prefix="baton-worker-", ignore_cleanup_errors=True)
+            data_dir = Path(stack.enter_context(made))
+        folder = await asyncio.to_thread(WorkerFolder.lock, data_dir, settings.worker_id)
+        stack.callback(folder.release)
+        files = None if settings.data_dir is None else folder.results
+        experience = Experience(await asyncio.to_thread(folder.lessons.load))
+        self._lessons = LessonKeeper(folder.lessons, experience, self._seams.clock, settings.timing.lessons_s)
+        stack.push_async_callback(self._lessons.save)
+        transfers = Transfers(settings.orchestrator, self._headers, self._seams, settings.timing)
         self.engine = Engine(
             settings.worker_id,
             settings.slots,
             self._worker.actions,
             seams=self._seams,
             timing=settings.timing,
+            folders=folder.stages,
             files=files,
+            transfers=await stack.enter_async_context(transfers),
+            experience=experience,
         )
         if files is not None:
             self.engine.restore(await asyncio.to_thread(files.load))
+        for hook in self._worker.start_hooks:
+            await _begin(stack, hook(Home(settings.worker_id, folder.data)))
         if settings.port is not None:
             await self._listen(stack, settings.port)
 
@@ -142,6 +162,7 @@ class Service:
             version=self._worker.version,
             default_action=self._worker.default_action,
             is_asked=settings.transport == "http",
+            routes=self._worker.routes,
             seams=self._seams,
         )
         stack.push_async_callback(server.stop)
@@ -169,6 +190,12 @@ class Service:
             resources=self._worker.resources,
         )
 
+    async def _forget_old_folders(self) -> None:
+        timing = self._settings.timing
+        while True:
+            await self.engine.forget_old_folders(timing.folder_kept_s)
+            await self._seams.clock.sleep(timing.folders_swept_s)
+
     async def _drain(self, heartbeat: HeartbeatThread) -> None:
         """Ends when everything accepted has ended and been acked, or when the patience for it has."""
         timing = self._settings.timing
@@ -182,6 +209,16 @@ class Service:
         if not await _within(timing.flush_s, self.engine.until_flushed()):
             log.warning("worker.results_unacked", results=len(self.engine.outbox))
         log.info("worker.drained")
+
+
+async def _begin(stack: contextlib.AsyncExitStack, begun: Any) -> None:
+    """What an author's hook returned: something to wait for, something to end with the worker, or nothing."""
+    if inspect.isawaitable(begun):
+        begun = await begun
+    if isinstance(begun, contextlib.AbstractAsyncContextManager):
+        await stack.enter_async_context(begun)
+    elif isinstance(begun, contextlib.AbstractContextManager):
+        stack.enter_context(begun)
 
 
 def _hand_over(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:

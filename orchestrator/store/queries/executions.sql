@@ -21,6 +21,9 @@ LIMIT $5;
 SELECT stage_name, fence, attempt, worker_id, packets FROM handshake_packets
 WHERE execution_id = $1 AND client_id = $2;
 
+-- name: client_of
+SELECT client_id FROM pipeline_executions WHERE execution_id = $1;
+
 -- name: settled_fence
 SELECT settled_fence FROM stage_executions WHERE execution_id = $1 AND name = $2;
 

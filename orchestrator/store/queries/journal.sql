@@ -58,47 +58,48 @@ WITH me AS MATERIALIZED (
     RETURNING e.execution_id
 ), stages AS (
     INSERT INTO stage_executions AS t (execution_id, name, client_id, action, status, attempt, offer_round, fence,
-        settled_fence, worker_id, message, progress, estimate_ms, result, result_sha256, metrics, error,
-        started_at, finished_at)
+        settled_fence, worker_id, message, progress, estimate, result, result_sha256, metrics, error,
+        started_at, finished_at, yields)
     SELECT s.execution_id, s.name, s.client_id, s.action, s.status, s.attempt, s.offer_round, s.fence,
-        s.settled_fence, s.worker_id, s.message, s.progress, s.estimate_ms, s.result::json, s.result_sha256,
-        s.metrics::json, s.error::json, s.started_at, s.finished_at
+        s.settled_fence, s.worker_id, s.message, s.progress, s.estimate::json, s.result::json, s.result_sha256,
+        s.metrics::json, s.error::json, s.started_at, s.finished_at, s.yields
     FROM unnest($35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::smallint[], $41::int[],
-        $42::bigint[], $43::bigint[], $44::text[], $45::text[], $46::real[], $47::bigint[], $48::text[], $49::text[],
-        $50::text[], $51::text[], $52::timestamptz[], $53::timestamptz[])
+        $42::bigint[], $43::bigint[], $44::text[], $45::text[], $46::real[], $47::text[], $48::text[], $49::text[],
+        $50::text[], $51::text[], $52::timestamptz[], $53::timestamptz[], $54::smallint[])
         AS s (execution_id, name, client_id, action, status, attempt, offer_round, fence,
-            settled_fence, worker_id, message, progress, estimate_ms, result, result_sha256, metrics, error,
-            started_at, finished_at)
+            settled_fence, worker_id, message, progress, estimate, result, result_sha256, metrics, error,
+            started_at, finished_at, yields)
     WHERE s.execution_id IN (SELECT execution_id FROM changed)
         OR s.execution_id IN (SELECT execution_id FROM submitted)
     ON CONFLICT (execution_id, name) DO UPDATE
     SET status = excluded.status, attempt = excluded.attempt, offer_round = excluded.offer_round,
         fence = excluded.fence, settled_fence = excluded.settled_fence, worker_id = excluded.worker_id,
-        message = excluded.message, progress = excluded.progress, estimate_ms = excluded.estimate_ms,
+        message = excluded.message, progress = excluded.progress, estimate = excluded.estimate,
         result = excluded.result, result_sha256 = excluded.result_sha256, metrics = excluded.metrics,
-        error = excluded.error, started_at = excluded.started_at, finished_at = excluded.finished_at
+        error = excluded.error, started_at = excluded.started_at, finished_at = excluded.finished_at,
+        yields = excluded.yields
 ), conversations AS (
     INSERT INTO handshake_packets AS t (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
     SELECT p.execution_id, p.fence, p.client_id, p.stage_name, p.attempt, p.worker_id, p.packets::json
-    FROM unnest($54::text[], $55::bigint[], $56::text[], $57::text[], $58::smallint[], $59::text[], $60::text[])
+    FROM unnest($55::text[], $56::bigint[], $57::text[], $58::text[], $59::smallint[], $60::text[], $61::text[])
         AS p (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
     WHERE (p.execution_id IN (SELECT execution_id FROM changed)) IS TRUE
     ON CONFLICT (execution_id, fence) DO UPDATE SET packets = excluded.packets
 ), queued AS (
     INSERT INTO execution_queue (execution_id, client_id, action, priority, started)
     SELECT q.execution_id, q.client_id, q.action, q.priority, q.started
-    FROM unnest($61::text[], $62::text[], $63::text[], $64::smallint[], $65::boolean[])
+    FROM unnest($62::text[], $63::text[], $64::text[], $65::smallint[], $66::boolean[])
         AS q (execution_id, client_id, action, priority, started)
     WHERE q.execution_id IN (SELECT execution_id FROM submitted)
         OR q.execution_id IN (SELECT execution_id FROM changed)
 ), artifacts AS (
     INSERT INTO data_references (client_id, sha256, bytes, content_type, location)
     SELECT a.client_id, a.sha256, a.bytes, 'application/json', a.location
-    FROM unnest($66::text[], $67::text[], $68::bigint[], $69::text[]) AS a (client_id, sha256, bytes, location), me
+    FROM unnest($67::text[], $68::text[], $69::bigint[], $70::text[]) AS a (client_id, sha256, bytes, location), me
     ORDER BY a.client_id, a.sha256
     ON CONFLICT DO NOTHING
 ), consumed AS (
-    DELETE FROM execution_inbox WHERE inbox_id = ANY ($70::bigint[]) AND EXISTS (SELECT FROM me)
+    DELETE FROM execution_inbox WHERE inbox_id = ANY ($71::bigint[]) AND EXISTS (SELECT FROM me)
 )
 SELECT (SELECT epoch FROM me) AS epoch,
     ARRAY(SELECT execution_id FROM submitted) AS submitted,

@@ -84,7 +84,7 @@ def arrange(outline: Outline) -> Arrangement:
         raise EmptyOutline("The outline has no passage to teach.")
     read = partial(_read, names=frozenset(outline.names), english=outline.english)
     sections = list(outline.sections)
-    opening = reduce(_join_lessons, _lessons_of(sections.pop(0), read)) if _opens(sections) else None
+    opening = reduce(join_lessons, _lessons_of(sections.pop(0), read)) if _opens(sections) else None
     modules = [module for group in _groups(sections) for module in _module(group, read)]
     modules = _without_small(modules, _least_words(modules))
     return Arrangement(opening, tuple(part for module in modules for part in _split(module)))
@@ -115,7 +115,7 @@ def _module(group: Sequence[OutlineSection], read: Reader) -> list[ModuleDraft]:
     own = [replace(lesson, heading=None) for lesson in _lessons_of(top, read)]
     lessons = [lesson for section in below for lesson in _lessons_of(section, read)]
     if lessons and len(own) == 1 and own[0].words < LONGEST_LEAD_WORDS:
-        lessons[0] = replace(_join_lessons(own[0], lessons[0]), heading=lessons[0].heading, section=lessons[0].section)
+        lessons[0] = replace(join_lessons(own[0], lessons[0]), heading=lessons[0].heading, section=lessons[0].section)
     else:
         lessons = own + lessons
     return [ModuleDraft(top.heading, tuple(_joined(lessons)))] if lessons else []
@@ -146,15 +146,16 @@ def _joined(lessons: Sequence[LessonDraft]) -> list[LessonDraft]:
     result: list[LessonDraft] = []
     for lesson in lessons:
         if result and result[-1].words < LEAST_LESSON_WORDS:
-            result[-1] = _join_lessons(result[-1], lesson)
+            result[-1] = join_lessons(result[-1], lesson)
         else:
             result.append(lesson)
     if len(result) > 1 and result[-1].words < LEAST_LESSON_WORDS:
-        result[-2:] = [_join_lessons(result[-2], result[-1])]
+        result[-2:] = [join_lessons(result[-2], result[-1])]
     return result
 
 
-def _join_lessons(first: LessonDraft, second: LessonDraft) -> LessonDraft:
+def join_lessons(first: LessonDraft, second: LessonDraft) -> LessonDraft:
+    """Two neighbours as one lesson, under the heading of the larger."""
     larger = second if second.words > first.words else first
     weights = {
         term: max(first.terms.get(term, 0.0), second.terms.get(term, 0.0)) for term in {**first.terms, **second.terms}
@@ -190,7 +191,7 @@ def _without_small(modules: Sequence[ModuleDraft], least: float) -> list[ModuleD
             waiting = run
         else:
             runs.append(run)
-    return [run[0] if len(run) == 1 else _join_modules(run) for run in runs]
+    return [run[0] if len(run) == 1 else join_modules(run) for run in runs]
 
 
 def _is_nearer_to_first(first: ModuleDraft, module: ModuleDraft, second: ModuleDraft) -> bool:
@@ -198,7 +199,8 @@ def _is_nearer_to_first(first: ModuleDraft, module: ModuleDraft, second: ModuleD
     return bool(likeness[1, 0] >= likeness[1, 2])
 
 
-def _join_modules(run: Sequence[ModuleDraft]) -> ModuleDraft:
+def join_modules(run: Sequence[ModuleDraft]) -> ModuleDraft:
+    """Neighbours as one module; what was a module's heading stays on its lessons."""
     lessons = tuple(
         replace(lesson, heading=lesson.heading or module.heading) for module in run for lesson in module.lessons
     )

@@ -2,20 +2,12 @@
 
 from dataclasses import dataclass
 
-from workers.granulator.course.structure import Course, Node
-from workers.granulator.course.title_index import title_words
+from workers.granulator.course.structure import DEFAULT_BRIEF, Course, Node
 from workers.granulator.course.titles import sentence_case
 from workers.granulator.language.words import words_of
 from workers.granulator.pacing import study_minutes
-from workers.granulator.structure import NOTICE
-
-LONGEST_TOPIC = 200
-# Beyond this a topic no longer fits into every title.
-LONGEST_NAMED_TOPIC_WORDS = 4
-
-
-class UnusableTopic(ValueError):
-    """The topic cannot head a course; the message says why in one sentence."""
+from workers.granulator.structure import NOTICE, Brief
+from workers.granulator.topic import usable_topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +38,32 @@ _SCAFFOLD: dict[str, tuple[_Stub, ...]] = {
 }
 
 
-def skeleton(topic: str) -> Course:
-    """The scaffold for a topic; raises UnusableTopic for one that is empty, without a word, or too long for a title."""
-    topic = " ".join(topic.split())
-    if not any(character.isalpha() for character in topic):
-        raise UnusableTopic("The topic is empty or has no word in it.")
-    if len(topic) > LONGEST_TOPIC:
-        raise UnusableTopic(
-            f"The topic has {len(topic)} characters, and at most {LONGEST_TOPIC} fit a title; send it as a text."
-        )
-    named = topic if len(title_words(topic)) <= LONGEST_NAMED_TOPIC_WORDS else "the topic"
+def skeleton(topic: str, brief: Brief = DEFAULT_BRIEF) -> Course:
+    """The scaffold for a topic, cut to what the brief allows; raises UnusableTopic as `usable_topic` does."""
+    given = usable_topic(topic)
+    named = given.named
     overview = Node(
         type="overview",
-        title=f"Overview: {topic}",
+        title=f"Overview: {given.text}",
         objectives=(f"Say what is to be learnt about {named}.",),
         duration_minutes=study_minutes(0, 1),
     )
-    children = (overview, *(_module(title, stubs, named) for title, stubs in _SCAFFOLD.items()))
+    children = (overview, *(_module(title, stubs, named) for title, stubs in _scaffold(brief).items()))
     return Course(
-        title=sentence_case(topic),
+        title=sentence_case(given.text),
         sourced=False,
         notice=NOTICE,
         description="A scaffold without content; give a source text to have it filled.",
         duration_minutes=sum(child.duration_minutes for child in children),
-        key_terms=tuple(dict.fromkeys(words_of(topic))),
+        key_terms=tuple(dict.fromkeys(words_of(given.text))),
         children=children,
     )
+
+
+def _scaffold(brief: Brief) -> dict[str, tuple[_Stub, ...]]:
+    """What of the scaffold fits the brief: every module, and a second lesson for as many as there is room for."""
+    room = 0 if brief.granularity_level == 1 else brief.max_elements - 1 - 2 * len(_SCAFFOLD)
+    return {title: stubs[: 2 if place < room else 1] for place, (title, stubs) in enumerate(_SCAFFOLD.items())}
 
 
 def _module(title: str, stubs: tuple[_Stub, ...], topic: str) -> Node:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import NonNegativeInt
 
 from workers.granulator.course.arrangement import Arrangement, LessonDraft, ModuleDraft, arrange
+from workers.granulator.course.granularity import fitted, pieces_of_passage
 from workers.granulator.course.naming import Titles, entitle
 from workers.granulator.course.objectives import (
     LESSON_OBJECTIVES,
@@ -24,15 +25,17 @@ from workers.granulator.course.titles import sentence_case, titles_from_terms
 from workers.granulator.language.readings import ReadSentence
 from workers.granulator.language.tokens import count_words
 from workers.granulator.pacing import study_minutes
+from workers.granulator.source.division import divided
 from workers.granulator.source.outline import Outline
 from workers.granulator.source.points import strongest
-from workers.granulator.structure import Element, Source, Structure
+from workers.granulator.structure import Brief, Element, Source, Structure
 
 MODULE_OBJECTIVES = 2
 OVERVIEW_POINTS = 4
 NODE_TERMS = 6
 TITLE_TERMS = 6
 UNTITLED = "Untitled course"
+DEFAULT_BRIEF = Brief()
 COURSE_TERMS = 12
 # How many terms an objective names at most.
 NAMED_TERMS, USED_TERMS = 3, 5
@@ -59,9 +62,9 @@ class Course(Structure):
     children: tuple[Node, ...] = ()
 
 
-def granulate(outline: Outline) -> Course:
-    """Make the course of an outline; the same outline always gives the same course."""
-    arrangement = arrange(outline)
+def granulate(outline: Outline, brief: Brief = DEFAULT_BRIEF) -> Course:
+    """Make the course of an outline; equal outlines and briefs give equal courses. Raises EmptyOutline."""
+    arrangement = fitted(arrange(divided(outline, pieces_of_passage(outline, brief))), brief)
     title = outline.title or _title(outline, arrangement)
     titles = entitle(title, arrangement, frozenset(outline.names) if outline.english else None)
     writer = _Writer(outline)

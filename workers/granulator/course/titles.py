@@ -29,6 +29,8 @@ KINDS_FACTOR = 1.3
 DEFINED_FACTOR = 1.2
 SINGLE_WORD_FACTOR = 0.55
 PAIR_FACTOR = 0.75
+# Lighter terms than these would not make a title that is taken.
+MOST_PHRASES = 16
 PAIRED_PHRASES = 4
 LONGEST_MADE_TITLE_WORDS = 13
 
@@ -147,6 +149,8 @@ def _titles_of_terms(
         if phrase and not any(title_words(phrase) & title_words(other) for other in phrases):
             bare = " " not in phrase.removeprefix("the ")
             phrases[phrase] = DEFINED_FACTOR if term in defined else SINGLE_WORD_FACTOR if bare else 1.0
+            if len(phrases) == MOST_PHRASES:
+                break
     for phrase, factor in phrases.items():
         yield sentence_case(phrase), factor
     for (first, factor), (second, other) in combinations(list(phrases.items())[:PAIRED_PHRASES], 2):

@@ -257,7 +257,17 @@ def _forms(verbs: frozenset[str]) -> frozenset[str]:
     return verbs | frozenset(chain.from_iterable(_inflections(verb) for verb in verbs)) | frozenset(irregular)
 
 
+def _bases(verbs: frozenset[str]) -> dict[str, str]:
+    """Each inflected form with its base; where two verbs share one, the alphabetically first has it."""
+    bases: dict[str, str] = {}
+    for verb in sorted(verbs):
+        for form in (*_inflections(verb), *_IRREGULAR.get(verb, "").split()):
+            bases.setdefault(form, verb)
+    return bases
+
+
 VERB_BASES = VERBS | NOUN_VERBS
+_BASES = _bases(VERB_BASES)
 VERB_FORMS = _forms(VERB_BASES)
 # A form is ambiguous when it reads as a noun too: the base and its -s, but never the past.
 AMBIGUOUS_FORMS = NOUN_VERBS | frozenset(_inflections(verb)[0] for verb in NOUN_VERBS)
@@ -287,6 +297,11 @@ def is_adjective(word: str) -> bool:
     if word in _ADJECTIVES_FOLDED:
         return True
     return len(word) > 5 and word.endswith(_ADJECTIVE_ENDINGS) and word not in NOUNS_LIKE_ADJECTIVES
+
+
+def base_form(word: str) -> str | None:
+    """The base of an inflected lower-case verb: "write" of "writes", "written"; None for what is no such form."""
+    return _BASES.get(word)
 
 
 def is_participle(word: str, ending: str) -> bool:

@@ -25,6 +25,8 @@ def natural_phrase(term: str, sentences: Sequence[ReadSentence], names: Collecti
 
 
 def _forms_in(sentence: ReadSentence, key: tuple[str, ...], names: Collection[str]) -> Iterator[str]:
+    if key[0] not in sentence.folded:
+        return
     words = sentence.tagged
     for start in range(len(words.tokens) - len(key) + 1):
         end = start + len(key)

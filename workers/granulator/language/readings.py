@@ -66,11 +66,11 @@ class ReadSentence:
     reading: Reading | None
 
 
-_NAMING = re.compile(
+NAMING = re.compile(
     r"\b(?:(?:is|are|was|were|be)\s+(?:\w+ly\s+|often\s+|then\s+|also\s+)*(?:called|known as|termed|named|defined as)"
     r"|,\s+(?:called|known as|termed|named))\s+(?P<name>[^,.;:()]+)"
 )
-_BEING = re.compile(r"^(?P<subject>(?:An?\s)?[^,.;:()]{3,60}?)\s+(?:is|are)\s+(?:an?|the)\s+(?!same\b)\w")
+BEING = re.compile(r"^(?P<subject>(?:An?\s)?[^,.;:()]{3,60}?)\s+(?:is|are)\s+(?:an?|the)\s+(?!same\b)\w")
 _HAVING = re.compile(r"^(?P<subject>An?\s\S+\s[^,.;:()]{3,60}?)\s+(?:has|consists\s+of)\s")
 _CONTRAST = re.compile(r",\s+(?:whereas|while)\s+|\s+whereas\s+")
 _BECAUSE = re.compile(r",?\s+because\s+(?!of\b)")
@@ -105,8 +105,8 @@ def read(sentence: str, names: Collection[str]) -> Reading | None:
 
 def _definition(text: str, names: Collection[str]) -> Reading | None:
     """ "... is called high water", "A tide is the ...", "A mixed tide has ..."."""
-    terms = [term for match in _NAMING.finditer(text) if (term := _named_term(match["name"]))]
-    if not terms and (subject := _defined_subject(text)):
+    terms = [term for match in NAMING.finditer(text) if (term := named_term(match["name"]))]
+    if not terms and (subject := defined_subject(text)):
         terms.append(uncapitalised(subject, names))
     return Reading(Nature.DEFINITION, tuple(terms)) if terms else None
 
@@ -171,7 +171,7 @@ def _statement(text: str, names: Collection[str]) -> Reading | None:
 _RULES = (_definition, _comparison, _procedure, _condition, _cause, _statement)
 
 
-def _named_term(name: str) -> str | None:
+def named_term(name: str) -> str | None:
     """The term at the head of what follows "is called"; None where it is no noun phrase."""
     words = tagged(without_article(name))
     end = 0
@@ -190,9 +190,9 @@ def _joins_nouns(words: Tagged, index: int) -> bool:
     return word == "of" or (word == "the" and before == "of")
 
 
-def _defined_subject(text: str) -> str | None:
+def defined_subject(text: str) -> str | None:
     """A short subject that is a whole kind: bare or with "a", of nouns and adjectives alone."""
-    match = _BEING.match(text) or _HAVING.match(text)
+    match = BEING.match(text) or _HAVING.match(text)
     if not match or match["subject"].lower().startswith("the "):
         return None
     words = tagged(without_article(match["subject"]))

@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from math import log
 
-from workers.granulator.course.title_index import TitleIndex, title_words
-from workers.granulator.language.english import CLOSED_CLASSES, Tag
-from workers.granulator.language.tokens import tokenize
 from workers.granulator.quality.finding import Finding, Measured, share
+from workers.granulator.quality.title_rules import (
+    Titled,
+    duplicate_finding,
+    fragment_finding,
+    is_fragment,
+    near_duplicates,
+)
 from workers.granulator.quality.tree import Placed, Tree
 
 LEAST_LESSONS = 2
@@ -15,40 +19,27 @@ LEAST_POINTS = 2
 # A module this many times as long as the mean is called out.
 UNEVEN = 2.5
 
-_NEVER_LAST = frozenset(
-    {Tag.PREPOSITION, Tag.DETERMINER, Tag.CONJUNCTION, Tag.SUBORDINATOR, Tag.TO, Tag.MODAL, Tag.AUXILIARY}
-)
+
+def emptiness(tree: Tree) -> tuple[Finding, ...]:
+    """The one finding of a structure in which there is nothing to learn; none where there is a lesson."""
+    if tree.lessons:
+        return ()
+    return (Finding(code="empty_structure", severity="error", path="", message="The structure has no lesson."),)
 
 
 def duplicates(tree: Tree) -> Measured:
-    """The share of titles that read like another title (Jaccard index of their words); 0 is best."""
-    index = TitleIndex()
-    alike: set[str] = set()
-    findings = []
-    placed_at = {placed.path: placed for placed in tree.taught}
-    for placed in tree.taught:
-        words = title_words(placed.node.title)
-        earlier = index.like(words)
-        if earlier is not None:
-            alike.update((placed.path, earlier))
-            findings.append(_near_duplicate(placed, placed_at[earlier]))
-        index.add(words, placed.path)
-    return Measured(share(len(alike), len(tree.taught)), tuple(findings))
+    """The share of titles that read like another title; 0 is best."""
+    pairs = near_duplicates(_titled(tree))
+    alike = {item.path for pair in pairs for item in pair}
+    findings = tuple(duplicate_finding(item, earlier) for item, earlier in pairs)
+    return Measured(share(len(alike), len(tree.taught)), findings)
 
 
 def titles(tree: Tree) -> Measured:
     """The share of titles that are whole: not empty and not broken off at a word that asks for another."""
-    broken = [placed for placed in tree.taught if _is_fragment(placed.node.title)]
-    findings = tuple(
-        Finding(
-            code="fragment_title",
-            severity="warning",
-            path=f"{placed.path}/title",
-            message=f"The title “{placed.node.title}” is not whole.",
-        )
-        for placed in broken
-    )
-    return Measured(share(len(tree.taught) - len(broken), len(tree.taught)), findings)
+    broken = [item for item in _titled(tree) if is_fragment(item.title)]
+    whole = len(tree.taught) - len(broken)
+    return Measured(share(whole, len(tree.taught)), tuple(fragment_finding(item) for item in broken))
 
 
 def depth(tree: Tree) -> Measured:
@@ -105,22 +96,8 @@ def durations(tree: Tree) -> Measured:
     return Measured(share(len(parts) - len(wrong), len(parts)), tuple(_wrong_duration(*part) for part in wrong))
 
 
-def _near_duplicate(placed: Placed, earlier: Placed) -> Finding:
-    return Finding(
-        code="near_duplicate_title",
-        severity="warning",
-        path=f"{placed.path}/title",
-        message=f"“{placed.node.title}” reads like “{earlier.node.title}” at {earlier.path}.",
-    )
-
-
-def _is_fragment(title: str) -> bool:
-    words = [token.lower for token in tokenize(title) if token.text[0].isalnum()]
-    if not words:
-        return True
-    # "What a tide is" and "When the weather joins in" are whole; "The rise of the" is not.
-    is_clause = CLOSED_CLASSES.get(words[0]) is Tag.SUBORDINATOR
-    return not is_clause and CLOSED_CLASSES.get(words[-1]) in _NEVER_LAST
+def _titled(tree: Tree) -> list[Titled]:
+    return [Titled(placed.node.title, placed.path) for placed in tree.taught]
 
 
 def _lessons_of(placed: Placed) -> int:

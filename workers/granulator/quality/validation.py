@@ -5,7 +5,15 @@ A measure that cannot be taken is null and earns nothing, so a structure without
 
 from workers.granulator.course.structure import Course
 from workers.granulator.quality.finding import SEVERITIES, Finding, Measured
-from workers.granulator.quality.form_measures import balance, depth, duplicates, durations, objectives, titles
+from workers.granulator.quality.form_measures import (
+    balance,
+    depth,
+    duplicates,
+    durations,
+    emptiness,
+    objectives,
+    titles,
+)
 from workers.granulator.quality.source_measures import coverage, sections, span
 from workers.granulator.quality.tree import Tree, lay_out
 from workers.granulator.quality.yardstick import Yardstick
@@ -98,11 +106,7 @@ def _form(tree: Tree) -> dict[str, Measured]:
 
 def _remarks(tree: Tree, yardstick: Yardstick | None) -> list[Finding]:
     """What holds of the structure as a whole."""
-    remarks = []
-    if not tree.lessons:
-        remarks.append(
-            Finding(code="empty_structure", severity="error", path="", message="The structure has no lesson.")
-        )
+    remarks = list(emptiness(tree))
     if not tree.course.sourced and tree.course.notice:
         remarks.append(Finding(code="unsourced", severity="warning", path="", message=tree.course.notice))
     if yardstick is None:

@@ -1,5 +1,6 @@
-"""The outline of a text: all that a course needs to know of it, drawn from the text alone."""
+"""The outline of a text: all that any structure needs to know of it, drawn from the text alone."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -19,12 +20,21 @@ KEY_SENTENCES = 3
 
 
 class Passage(WireValue):
-    """Neighbouring paragraphs that belong together; `sentences` are the first and last number in the text."""
+    """Neighbouring paragraphs that belong together; `sentences` are the first and last number in the text.
+
+    `points` say most of it and `rest` is what else it says, both in the order of the text.
+    """
 
     words: int
     sentences: tuple[int, int]
     terms: tuple[WeightedTerm, ...]
     points: Annotated[tuple[Point, ...], Field(min_length=1)]
+    rest: tuple[Point, ...] = ()
+
+    @property
+    def lines(self) -> tuple[Point, ...]:
+        """Every sentence that is known of the passage, in the order of the text."""
+        return tuple(sorted((*self.points, *self.rest), key=lambda point: point.sentence))
 
 
 class OutlineSection(WireValue):
@@ -91,13 +101,16 @@ def _section(
         level=section.level,
         word_count=count_words(section.sentences),
         terms=terms,
-        passages=tuple(
-            Passage(
-                words=count_words(run),
-                sentences=(run[0].sentence.number, run[-1].sentence.number),
-                terms=run_terms,
-                points=choose_points(run, weights),
-            )
-            for run, run_terms in runs
-        ),
+        passages=tuple(_passage(run, run_terms, weights) for run, run_terms in runs),
+    )
+
+
+def _passage(run: SentenceRun, terms: tuple[WeightedTerm, ...], weights: Mapping[int, float]) -> Passage:
+    points, rest = choose_points(run, weights)
+    return Passage(
+        words=count_words(run),
+        sentences=(run[0].sentence.number, run[-1].sentence.number),
+        terms=terms,
+        points=points,
+        rest=rest,
     )

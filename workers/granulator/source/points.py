@@ -12,6 +12,7 @@ from pydantic import NonNegativeFloat
 from workers.granulator.language.english import word_set
 from workers.granulator.language.readings import Nature, read
 from workers.granulator.source.analysis import AnalysedSection, AnalysedSentence
+from workers.granulator.source.document import Sentence
 from workers.granulator.source.passages import SentenceRun, count_words
 from workers.granulator.source.ranking import rank
 from workers.granulator.wire import WireValue
@@ -74,14 +75,15 @@ def weigh(section: AnalysedSection, names: Collection[str]) -> dict[int, float]:
     }
 
 
-def choose_points(passage: SentenceRun, weights: Mapping[int, float]) -> tuple[Point, ...]:
-    """The weightiest sentences of a passage, in the order of the text; the earlier one wins a tie."""
+def choose_points(passage: SentenceRun, weights: Mapping[int, float]) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
+    """The weightiest sentences of a passage and the others, each in the order of the text; the earlier wins a tie."""
     wanted = min(max(FEWEST_POINTS, round(count_words(passage) / WORDS_PER_POINT)), MOST_POINTS)
-    sentences = [item.sentence for item in passage]
-    chosen = sorted(sentences, key=lambda sentence: (-weights[sentence.number], sentence.number))[:wanted]
-    return tuple(
-        Point(sentence=sentence.number, text=sentence.text, weight=round(weights[sentence.number], 2))
-        for sentence in sorted(chosen, key=lambda sentence: sentence.number)
+    points = [_point(item.sentence, weights) for item in passage]
+    ranked = sorted(passage, key=lambda item: (-weights[item.sentence.number], item.sentence.number))
+    chosen = {item.sentence.number for item in ranked[:wanted]}
+    return (
+        tuple(point for point in points if point.sentence in chosen),
+        tuple(point for point in points if point.sentence not in chosen),
     )
 
 
@@ -98,6 +100,10 @@ def leans(sentence: str) -> bool:
     return (
         opening in _LEANING_OPENINGS or any(word in lowered for word in _LEANING_WORDS) or sentence.endswith(("?", ":"))
     )
+
+
+def _point(sentence: Sentence, weights: Mapping[int, float]) -> Point:
+    return Point(sentence=sentence.number, text=sentence.text, weight=round(weights[sentence.number], 2))
 
 
 def _form_factor(item: AnalysedSentence, leads: Collection[int], names: Collection[str]) -> float:
