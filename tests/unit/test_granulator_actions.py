@@ -115,6 +115,20 @@ async def test_a_structure_alone_is_measured_by_its_form(do: Do) -> None:
     assert quality["score"] <= 40
 
 
+async def test_a_structure_is_measured_at_the_level_asked_for_and_held_to_the_threshold_asked_for(do: Do) -> None:
+    made = await do("granulate", {"text": BREAD, "structureType": "quiz"})
+    source = (await do("outline", {"text": BREAD}))["outline"]
+    given = {"structure": made["structure"], "outline": source}
+
+    usual = await do("validate", given)
+    deep = await do("validate", {**given, "level": 3, "threshold": 99.9, "audience": "grade 1"})
+
+    assert usual == {**made["quality"], "validation": {"level": 2, "threshold": 75, "passed": True}}
+    assert deep["validation"] == {"level": 3, "threshold": 99.9, "passed": False}
+    assert (deep["measures"]["citations"], deep["measures"]["answers"]) == (1.0, 1.0)
+    assert "too_hard_for_audience" in {finding["code"] for finding in deep["findings"]}
+
+
 async def test_a_structure_written_by_someone_else_is_measured_as_far_as_it_goes(do: Do) -> None:
     structure = {"type": "course", "children": [{"type": "module", "title": "Yeast", "children": [{"type": "lesson"}]}]}
 

@@ -5,10 +5,10 @@ A source that cannot be used raises a ValueError whose message says why in a sen
 
 from typing import Any
 
-from workers.granulator.course.structure import Course
+from workers.granulator.granulations.templates import THRESHOLDS
 from workers.granulator.inputs import ValidateInput
 from workers.granulator.intake.gathering import Gathered
-from workers.granulator.kinds import check
+from workers.granulator.quality.standards import USUAL_LEVEL, Level
 from workers.granulator.quality.validation import validate
 from workers.granulator.quality.yardstick import Yardstick, from_index, from_outline
 from workers.granulator.source.outline import Outline, outline
@@ -41,31 +41,39 @@ def index_document(source: Gathered) -> Json:
 def measure(given: ValidateInput) -> Json:
     """The action `validate`: the quality of a structure; of several, each one's by name, and the least of their scores.
 
-    Among several a finding's path begins with the structure's name.
+    `validation` says whether it passes. Among several a finding's path begins with the structure's name.
     """
     yardstick = _yardstick_of(given)
     if given.structure is not None:
-        return quality_of(given.structure, yardstick)
-    measured = {name: quality_of(structure, yardstick) for name, structure in given.structures.items()}
+        return _verdict(given.structure, yardstick, given)
+    measured = {name: _verdict(structure, yardstick, given) for name, structure in given.structures.items()}
     findings = [
         {**finding, "path": f"/{name}{finding['path']}"}
         for name, quality in measured.items()
         for finding in quality["findings"]
     ]
     score = min(quality["score"] for quality in measured.values())
-    return {"score": score, "findings": findings, "structures": measured}
+    passed = all(quality["validation"]["passed"] for quality in measured.values())
+    return {"score": score, "findings": findings, "structures": measured, "validation": {"passed": passed}}
 
 
-def quality_of(structure: Structure, yardstick: Yardstick | None) -> Json:
-    """`{score, findings, measures}`; a score and measures of null where the kind has none to be measured by."""
-    if isinstance(structure, Course):
-        return document(validate(structure, yardstick))
-    return {"score": None, "findings": [document(finding) for finding in check(structure)], "measures": None}
+def quality_of(
+    structure: Structure, yardstick: Yardstick | None, level: Level = USUAL_LEVEL, audience: str | None = None
+) -> Json:
+    """A `Quality`: score, findings, measures, and at level 3 how hard it is to read."""
+    return document(validate(structure, yardstick, level, audience))
 
 
 def document(value: WireValue) -> Json:
     """A value as it goes over the wire."""
     return value.model_dump(mode="json", by_alias=True)
+
+
+def _verdict(structure: Structure, yardstick: Yardstick | None, given: ValidateInput) -> Json:
+    quality = quality_of(structure, yardstick, given.level, given.audience)
+    threshold = THRESHOLDS[structure.type] if given.threshold is None else given.threshold
+    passed = quality["score"] >= threshold
+    return {**quality, "validation": {"level": given.level, "threshold": threshold, "passed": passed}}
 
 
 def _yardstick_of(given: ValidateInput) -> Yardstick | None:

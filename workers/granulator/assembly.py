@@ -1,12 +1,12 @@
 """Several structures made into one document: a part each, in the order given, under one title.
 
-The parts stay what they are; nothing is written anew, and what was found wrong with them is told beside them.
+The parts stay what they are; nothing is written anew.
 """
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from workers.granulator.inputs import MOST_STRUCTURES, ParsedStructure
 from workers.granulator.structure import NOTICE, Element
@@ -17,18 +17,11 @@ Json = dict[str, Any]
 UNTITLED = "Untitled document"
 
 
-class Part(WireValue):
-    """One structure as it was granulated; what else came with it is left out."""
-
-    structure: ParsedStructure
-
-
 class AssembleInput(WireValue):
-    """Structures by the names they are to have in the result, and the title of the whole."""
+    """Structures by name, in the order they are to have, and the title of the whole."""
 
-    parts: Annotated[dict[str, Part], Field(min_length=1, max_length=MOST_STRUCTURES)]
+    parts: Annotated[dict[str, ParsedStructure], Field(min_length=1, max_length=MOST_STRUCTURES)]
     title: Annotated[str, Field(max_length=200)] | None = None
-    quality: JsonValue = None
 
 
 class Document(Element):
@@ -40,27 +33,22 @@ class Document(Element):
 
 
 def assembled(given: AssembleInput) -> Json:
-    """The action `assemble`: `{document, structures}`, the document's children being the structures by name."""
-    structures = {name: part.structure for name, part in given.parts.items()}
-    sourced = all(structure.sourced for structure in structures.values())
+    """The action `assemble`: the document, whose children are the structures."""
+    parts = given.parts.values()
+    sourced = all(part.sourced for part in parts)
     whole = Document(
         title=given.title or next(_titles(given), UNTITLED),
-        description=f"Holds {_counted(len(structures), 'part')}: {', '.join(_told(kind) for kind in _types(given))}.",
+        description=f"Holds {_counted(len(parts), 'part')}: {', '.join(_told(part.type) for part in parts)}.",
         sourced=sourced,
         notice=None if sourced else NOTICE,
     )
-    parts = {name: structure.model_dump(mode="json", by_alias=True) for name, structure in structures.items()}
     # Said by the elements' own classes, not by the class of an element, which knows less of them.
-    document = {**whole.model_dump(mode="json", by_alias=True), "children": list(parts.values())}
-    return {"document": document, "structures": parts, "quality": given.quality}
+    children = [part.model_dump(mode="json", by_alias=True) for part in parts]
+    return {**whole.model_dump(mode="json", by_alias=True), "children": children}
 
 
 def _titles(given: AssembleInput) -> Iterator[str]:
-    return (part.structure.title for part in given.parts.values() if part.structure.title)
-
-
-def _types(given: AssembleInput) -> Iterator[str]:
-    return (part.structure.type for part in given.parts.values())
+    return (part.title for part in given.parts.values() if part.title)
 
 
 def _told(kind: str) -> str:

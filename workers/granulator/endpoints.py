@@ -129,8 +129,8 @@ class Endpoints:
         body = await read_body(request, ValidateBody)
         job, structure = await self._made(body.job_id)
         yardstick = await self._book.yardstick(job.job_id)
-        quality = await asyncio.to_thread(lambda: quality_of(parse(structure), yardstick))
         level = body.validation_level or job.validation_level
+        quality = await asyncio.to_thread(lambda: quality_of(parse(structure), yardstick, level, job.target_audience))
         threshold = job.validation_threshold if body.custom_threshold is None else body.custom_threshold
         result = await self._book.judge(job.job_id, Judgement(quality, quality["score"], level, threshold))
         if result is None:

@@ -1,4 +1,4 @@
-"""One granulation from its input to its entry in the book: read, order, make, judge, record.
+"""One granulation from its input to its entry in the book: read, order, make, judge, correct once, record.
 
 Whatever ends it, the book says so. What the sender can mend fails for good with a sentence; what may pass by itself is
 worth another attempt.
@@ -7,23 +7,23 @@ worth another attempt.
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from workers.granulator.actions import Json, document, outlined, quality_of
+from workers.granulator.actions import Json, document, outlined
 from workers.granulator.commission import Commission, commissioned
 from workers.granulator.estimates import estimate_ms, fetching_ms, memory_mb
 from workers.granulator.granulations.book import Book
-from workers.granulator.granulations.job import Begun, Fault, Judgement, Made
+from workers.granulator.granulations.job import Begun, Fault, Made
 from workers.granulator.inputs import DocumentInput, GranulateInput
 from workers.granulator.intake.apart import ReaderFailed
 from workers.granulator.intake.gathering import Gathered, gather
 from workers.granulator.intake.given import TooLarge
-from workers.granulator.providers.chain import Chain, NoProviderLeft, Outcome
+from workers.granulator.judging import Correction, Judged, better, check_passed, correcting, judged
+from workers.granulator.providers.chain import Chain, FailedProvider, NoProviderLeft, Outcome
 from workers.granulator.providers.provider import Order, Spent
-from workers.granulator.quality.finding import SEVERITIES
 from workers.granulator.quality.yardstick import Yardstick, from_outline
 from workers.granulator.source.outline import Outline
 from workers.granulator.structure import Structure
@@ -101,21 +101,51 @@ class Granulator:
         order = Order(commission.type, given.topic, source, commission.brief)
         outcome = await self._ordered(order, given.providers, context)
         self._say(context, MADE, "judging the structure")
-        structure = outcome.made.structure
         yardstick = None if source is None else from_outline(source)
-        judgement = await asyncio.to_thread(_judged, structure, yardstick, commission)
+        kept, spent = await asyncio.to_thread(judged, outcome, yardstick, commission), outcome.spent
+        correction = None
+        if kept.falls_short:
+            kept, correction, further = await self._corrected(order, kept, yardstick, commission, given, context)
+            spent += further
+        check_passed(kept, commission)
         self._say(context, JUDGED, "done")
         made = Made(
-            structure=document(structure),
-            quality=judgement,
+            structure=document(kept.structure),
+            quality=kept.judgement,
             yardstick=yardstick,
-            provider=outcome.made.provider,
-            model=outcome.made.model,
-            tokens_used=outcome.spent.tokens,
-            cost_usd=outcome.spent.cost_usd,
+            provider=kept.outcome.made.provider,
+            model=kept.outcome.made.model,
+            tokens_used=spent.tokens,
+            cost_usd=spent.cost_usd,
             processing_time_ms=self._passed_ms(began),
         )
-        return _result(context.stage_id, commission, outcome, made, judgement), made
+        return _result(context.stage_id, commission, kept, made, correction, outcome.attempts), made
+
+    async def _corrected(
+        self,
+        order: Order,
+        first: Judged,
+        yardstick: Yardstick | None,
+        commission: Commission,
+        given: GranulateInput,
+        context: Context,
+    ) -> tuple[Judged, Correction, Spent]:
+        """The better of two versions, what came of the correction round, and what that consumed.
+
+        Who failed to make the first version is not asked again; where nobody makes another, the first one stands.
+        """
+        score, threshold = first.quality.score, commission.validation.threshold
+        self._say(context, MADE, f"correcting the structure, which scores {score:g} where {threshold:g} are wanted")
+        failed = {attempt.provider for attempt in first.outcome.attempts}
+        try:
+            second = await self._ordered(
+                correcting(order, first), given.providers, context, begins=MADE, ends=JUDGED, without=failed
+            )
+        except NoProviderLeft as error:
+            reason = error.failure.message
+            return first, Correction(before=score, after=None, changed=False, reason=reason), error.spent
+        kept, correction = better(first, await asyncio.to_thread(judged, second, yardstick, commission))
+        return kept, correction, second.spent
 
     async def _outline(self, given: GranulateInput, context: Context) -> Outline | None:
         if given.outline is not None or not given.given:
@@ -124,12 +154,21 @@ class Granulator:
         self._say(context, READ / 2, "outlining the source")
         return await asyncio.to_thread(outlined, source)
 
-    async def _ordered(self, order: Order, preference: Sequence[str], context: Context) -> Outcome:
+    async def _ordered(
+        self,
+        order: Order,
+        preference: Sequence[str],
+        context: Context,
+        *,
+        begins: float = READ,
+        ends: float = MADE,
+        without: Collection[str] = (),
+    ) -> Outcome:
         def report(share: float, what: str) -> None:
-            self._say(context, READ + (MADE - READ) * share, what)
+            self._say(context, begins + (ends - begins) * share, what)
 
         try:
-            outcome = await self._chain.make(order, report, preference)
+            outcome = await self._chain.make(order, report, preference, without)
         except NoProviderLeft as error:
             _report_usage(context, error.spent)
             raise
@@ -189,29 +228,29 @@ def _begun(given: GranulateInput, commission: Commission, context: Context) -> B
     )
 
 
-def _judged(structure: Structure, yardstick: Yardstick | None, commission: Commission) -> Judgement:
-    quality = quality_of(structure, yardstick)
-    shortfalls = commission.template.shortfalls(structure) if commission.template else ()
-    findings = [*quality["findings"], *(document(finding) for finding in shortfalls)]
-    quality["findings"] = sorted(findings, key=lambda finding: SEVERITIES.index(finding["severity"]))
-    return Judgement(quality, quality["score"], commission.validation.level, commission.validation.threshold)
-
-
-def _result(job_id: str, commission: Commission, outcome: Outcome, made: Made, judgement: Judgement) -> Json:
-    validation = commission.validation
+def _result(
+    job_id: str,
+    commission: Commission,
+    kept: Judged,
+    made: Made,
+    correction: Correction | None,
+    failed: Sequence[FailedProvider],
+) -> Json:
+    validation, judgement = commission.validation, kept.judgement
     return {
         "jobId": job_id,
         "structureType": commission.type,
         "structure": made.structure,
-        "granulationSummary": _summary(outcome.made.structure),
+        "granulationSummary": _summary(kept.structure),
         "quality": judgement.quality,
         "qualityScore": judgement.score,
         "validation": {**document(validation), "passed": judgement.passed} if validation.enabled else None,
+        "correction": None if correction is None else document(correction),
         "template": _template(commission),
         "brief": document(commission.brief),
         "provider": made.provider,
         "model": made.model,
-        "failedProviders": [document(failed) for failed in outcome.attempts],
+        "failedProviders": [document(attempt) for attempt in failed],
         "warnings": list(commission.warnings),
     }
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from workers.granulator.intake.bounds import MOST_DOCUMENTS
 from workers.granulator.intake.given import LONGEST_NAME, GivenDocument, subjects
 from workers.granulator.kinds import UnknownType, kind_of, parse
+from workers.granulator.quality.standards import USUAL_LEVEL, Level
 from workers.granulator.source.outline import Outline
 from workers.granulator.source.terms import TermIndex
 from workers.granulator.structure import Structure
@@ -112,9 +113,13 @@ class Constraints(Wishes):
 
 
 class ValidationWanted(WireValue):
-    """Whether a structure is judged when it is made, how thoroughly, and from which score on it passes."""
+    """Whether a structure is judged when it is made, how thoroughly, and from which score on it passes.
+
+    Where passing is `required`, one that does not pass is no result.
+    """
 
     enabled: bool | None = None
+    required: bool | None = None
     level: Annotated[int, Field(ge=1, le=3)] | None = None
     threshold: Annotated[float, Field(ge=0, le=100)] | None = None
 
@@ -192,13 +197,21 @@ ParsedStructure = Annotated[Structure, BeforeValidator(_parsed)]
 class ValidateInput(WireValue):
     """A structure of any kind, or several by name, and what to measure them against.
 
-    That is the index of their source's terms, else the outline.
+    That is the index of their source's terms, else the outline, which alone tells the sentences for level 3. Where no
+    threshold is given, it is that of the structure's kind.
     """
 
     structure: ParsedStructure | None = None
     structures: Mapping[str, ParsedStructure] = Field(default={}, max_length=MOST_STRUCTURES)
     terms: TermIndex | None = None
     outline: Outline | None = None
+    level: Level = USUAL_LEVEL
+    threshold: Annotated[float, Field(ge=0, le=100)] | None = None
+    audience: str | None = Field(
+        default=None,
+        max_length=200,
+        validation_alias=AliasChoices("audience", "targetAudience", "target_audience"),
+    )
 
     @model_validator(mode="after")
     def _has_a_structure(self) -> "ValidateInput":

@@ -140,7 +140,9 @@ class HttpServer:
         return answer(http_bodies.described(attempt))
 
     async def held(self, request: web.Request) -> web.Response:
-        return answer({"attempts": [http_bodies.held(attempt) for attempt in self._engine.attempts.held()]})
+        """What is held for the orchestrator, which asks it; of calls by hand nobody else knows anything."""
+        held = [attempt for attempt in self._engine.attempts.held() if not (self._is_asked and attempt.is_local)]
+        return answer({"attempts": [http_bodies.held(attempt) for attempt in held]})
 
     async def health(self, request: web.Request) -> web.Response:
         engine = self._engine

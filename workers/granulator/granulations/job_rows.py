@@ -2,9 +2,10 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from protocol.codec import MAX_RESULT_BYTES, dumps, loads
 from workers.granulator.granulations.elements import ElementRow
@@ -13,6 +14,7 @@ from workers.granulator.quality.yardstick import Yardstick
 
 _NOW: Final = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 _LONGEST_MESSAGE: Final = 10_000
+_YARDSTICK: Final = TypeAdapter(Yardstick)
 
 Found = tuple[int, Job]
 """A job with its sequence number."""
@@ -39,7 +41,7 @@ def begin(rows: sqlite3.Connection, begun: Begun) -> int:
 
 def complete(rows: sqlite3.Connection, sequence: int, made: Made, elements: Sequence[ElementRow]) -> bool:
     """Whether the job was still processing, and so is completed now with these elements."""
-    yardstick = None if made.yardstick is None else _text(made.yardstick)
+    yardstick = None if made.yardstick is None else _YARDSTICK.dump_json(made.yardstick).decode()
     changed = rows.execute(
         f"""
         UPDATE granulation_jobs
@@ -153,9 +155,7 @@ def yardstick(rows: sqlite3.Connection, job_id: str) -> Yardstick | None:
     row = rows.execute("SELECT yardstick FROM granulation_jobs WHERE job_id = ?", [job_id]).fetchone()
     if row is None or row[0] is None:
         return None
-    kept = loads(row[0].encode(), MAX_RESULT_BYTES)
-    sections = {int(number): tuple(terms) for number, terms in kept["sections"].items()}
-    return Yardstick(kept["weights"], sections, kept["sentences"])
+    return _YARDSTICK.validate_json(row[0])
 
 
 def judge(rows: sqlite3.Connection, sequence: int, judgement: Judgement, most: int) -> ValidationResult:
@@ -201,11 +201,6 @@ def judgements(rows: sqlite3.Connection, job_id: str) -> tuple[ValidationResult,
         )
         for row in found
     )
-
-
-def _text(yardstick: Yardstick) -> str:
-    sections = {str(number): terms for number, terms in yardstick.sections.items()}
-    return dumps({**asdict(yardstick), "sections": sections}).decode()
 
 
 def _found(row: sqlite3.Row) -> Found:

@@ -4,7 +4,7 @@ The shipped ones are data beside this module; a worker's own ones have the same 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -20,7 +20,7 @@ Tier = Literal["basic", "standard", "premium", "enterprise"]
 TemplateName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 ElementType = Annotated[str, Field(min_length=1, max_length=50)]
 
-THRESHOLDS: Final[dict[StructureType, float]] = {
+THRESHOLDS: Final[Mapping[str, float]] = {
     "course": 70,
     "quiz": 75,
     "novel": 65,
@@ -32,9 +32,13 @@ THRESHOLDS: Final[dict[StructureType, float]] = {
 
 
 class Validation(WireValue):
-    """Whether what is made is judged, how thoroughly, and the score of 100 from which on it passes."""
+    """Whether what is made is judged, how thoroughly, and the score of 100 from which on it passes.
+
+    What does not pass is given all the same, unless passing is `required`.
+    """
 
     enabled: bool = True
+    required: bool = False
     level: Annotated[int, Field(ge=1, le=3)] = 2
     threshold: Annotated[float, Field(ge=0, le=100)]
 

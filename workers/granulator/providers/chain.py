@@ -3,7 +3,7 @@
 An order that is itself at fault (a ValueError) is not passed on: no other provider could do better with it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -68,13 +68,17 @@ class Chain:
         self._providers = providers
         self._preference = self._named(preference)
 
-    async def make(self, order: Order, report: Report, preference: Sequence[str] = ()) -> Outcome:
-        """The structure, by the first provider that makes it.
+    async def make(
+        self, order: Order, report: Report, preference: Sequence[str] = (), without: Collection[str] = ()
+    ) -> Outcome:
+        """The structure, by the first provider that makes it; those of `without` are not asked.
 
         Raises UnknownProvider, NoProviderLeft, or the ValueError of an order that nothing can be made of.
         """
         errors: dict[str, ProviderError] = {}
         for name in self._chosen(preference):
+            if name in without:
+                continue
             try:
                 made = await self._providers[name].make(order, report)
             except ProviderError as error:

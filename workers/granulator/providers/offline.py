@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from workers.granulator.correction.correct import correct
 from workers.granulator.estimates import estimate_ms
 from workers.granulator.kinds import KINDS
 from workers.granulator.providers.provider import NOTHING, Expectation, Made, Order, Report
@@ -27,6 +28,8 @@ class Offline:
 
 
 def _built(order: Order) -> Structure:
+    if order.previous is not None:
+        return correct(order.type, order.previous, order.outline, order.brief)
     kind = KINDS[order.type]
     structure: Structure = (
         kind.skeleton(order.topic or "", order.brief)

@@ -1,19 +1,20 @@
-"""How much of its source a structure teaches: by weighted terms, by sections, and by sentences drawn on."""
+"""How much of its source a structure takes up: by weighted terms, by sections, and by sentences drawn on."""
 
 from collections.abc import Iterable, Sequence
 
 from workers.granulator.language.words import words_of
 from workers.granulator.quality.finding import Finding, Measured, share
-from workers.granulator.quality.tree import Tree, runs_of, texts_of
+from workers.granulator.quality.texts import texts_of
+from workers.granulator.quality.tree import Tree, runs_of
 from workers.granulator.quality.yardstick import Yardstick
 
-# A section counts as taught if the structure names at least this share of its own terms.
-TAUGHT_SHARE = 0.5
+# A section counts as taken up if the structure names at least this share of its own terms.
+TAKEN_UP_SHARE = 0.5
 NAMED_FINDINGS = 5
 
 
 def coverage(tree: Tree, yardstick: Yardstick) -> Measured:
-    """The weighted share of the source's top terms that titles, outlines or objectives name."""
+    """The weighted share of the source's top terms that the structure's texts name."""
     missing = [(term, weight) for term, weight in yardstick.weights.items() if not tree.names(term)]
     findings = tuple(
         Finding(
@@ -28,29 +29,34 @@ def coverage(tree: Tree, yardstick: Yardstick) -> Measured:
 
 
 def sections(tree: Tree, yardstick: Yardstick) -> Measured:
-    """The share of the source's sections that are taught, of those with terms of their own."""
-    untaught = [number for number, own in yardstick.sections.items() if not _is_taught(tree, own)]
+    """The share of the source's sections that are taken up, of those with terms of their own."""
+    left_out = left_out_sections(tree, yardstick)
     if not yardstick.sections:
         return Measured(None)
-    findings = tuple(_untaught(number, yardstick.sections[number]) for number in untaught[:NAMED_FINDINGS])
-    return Measured(1 - share(len(untaught), len(yardstick.sections)), findings)
+    findings = tuple(_left_out(number, yardstick.sections[number]) for number in left_out[:NAMED_FINDINGS])
+    return Measured(1 - share(len(left_out), len(yardstick.sections)), findings)
+
+
+def left_out_sections(tree: Tree, yardstick: Yardstick) -> list[int]:
+    """The numbers, from 1, of the sections with terms of their own that the structure does not take up."""
+    return [number for number, own in yardstick.sections.items() if not _is_taken_up(tree, own)]
 
 
 def span(tree: Tree, yardstick: Yardstick) -> Measured:
-    """The share of the source's sentences inside the ranges that nodes name as their source.
+    """The share of the source's sentences inside the ranges that elements name as their source.
 
-    A range counts only where the node speaks of a term of the source, so that a structure of another text gains none.
+    A range counts only where the element speaks of a term of the source, so a structure of another text gains none.
     """
     drawn: list[tuple[int, int]] = []
     findings: list[Finding] = []
     terms = [words_of(term) for term in yardstick.weights]
-    for placed in tree.nodes:
-        if placed.node.source is None:
+    for placed in tree.elements:
+        if placed.element.source is None:
             continue
-        first, last = placed.node.source.sentences
+        first, last = placed.element.source.sentences
         if not 1 <= first <= last <= yardstick.sentences:
             findings.append(_outside(placed.path, first, last, yardstick.sentences))
-        elif _speaks_of(texts_of(placed.node), terms):
+        elif _speaks_of(texts_of(placed.element), terms):
             drawn.append((first, last))
     return Measured(share(_union(drawn), yardstick.sentences), tuple(findings[:NAMED_FINDINGS]))
 
@@ -64,13 +70,13 @@ def _union(ranges: Iterable[tuple[int, int]]) -> int:
     return total
 
 
-def _is_taught(tree: Tree, own: Sequence[str]) -> bool:
-    return sum(tree.names(term) for term in own) >= TAUGHT_SHARE * len(own)
+def _is_taken_up(tree: Tree, own: Sequence[str]) -> bool:
+    return sum(tree.names(term) for term in own) >= TAKEN_UP_SHARE * len(own)
 
 
-def _untaught(number: int, own: Sequence[str]) -> Finding:
+def _left_out(number: int, own: Sequence[str]) -> Finding:
     terms = ", ".join(f"“{term}”" for term in own[:3])
-    message = f"Section {number} of the source, on {terms}, is not taught."
+    message = f"Section {number} of the source, on {terms}, is not taken up."
     return Finding(code="section_uncovered", severity="warning", path="", message=message)
 
 
