@@ -159,6 +159,7 @@ CREATE TABLE stage_executions (
     started_at    timestamptz,
     finished_at   timestamptz,
     yields        smallint NOT NULL DEFAULT 0 CHECK (yields >= 0),
+    losses        json, -- the workers that were lost with it: [[workerId, reason], ...]
     PRIMARY KEY (execution_id, name),
     CONSTRAINT live_has_a_fence CHECK (status NOT IN ('offered', 'running', 'cancelling')
         OR (fence IS NOT NULL AND worker_id IS NOT NULL)),
@@ -207,8 +208,11 @@ CREATE TABLE idempotency_keys (
     created_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (client_id, key)
 );
+-- A key goes with its execution: until then it means that execution and no other.
+CREATE INDEX keys_of_execution ON idempotency_keys (execution_id);
 
--- Where an artifact's bytes are. The hash is of the bytes as stored.
+-- Where an artifact's bytes are. The hash is of the bytes as stored. used_at is when it was last put there, referred to
+-- (to the hour), or found to be in use: what no execution uses and was not for the time of retention is removed.
 CREATE TABLE data_references (
     client_id    text COLLATE "C" NOT NULL,
     sha256       text COLLATE "C" NOT NULL CHECK (sha256 ~ '^[0-9a-f]{64}$'),
@@ -216,7 +220,25 @@ CREATE TABLE data_references (
     content_type text        NOT NULL,
     location     text        NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
+    used_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (client_id, sha256)
+);
+CREATE INDEX references_by_use ON data_references (used_at);
+
+-- Which executions refer to an artifact: by a large payload of their own, or by its hash in an input or a result.
+CREATE TABLE artifact_uses (
+    execution_id text COLLATE "C" NOT NULL,
+    client_id    text COLLATE "C" NOT NULL,
+    sha256       text COLLATE "C" NOT NULL,
+    PRIMARY KEY (execution_id, sha256)
+);
+CREATE INDEX uses_of_artifact ON artifact_uses (client_id, sha256);
+
+-- Work of the whole system that one replica at a time does, under a lease.
+CREATE TABLE housekeeping (
+    name        text COLLATE "C" PRIMARY KEY,
+    replica_id  text COLLATE "C" NOT NULL,
+    lease_until timestamptz NOT NULL
 );
 
 -- ------------------------------------------------------------------------------------------------------ workers
@@ -234,5 +256,6 @@ CREATE TABLE worker_registry (
     home         text COLLATE "C",
     draining     boolean     NOT NULL DEFAULT false,
     registered_at timestamptz NOT NULL DEFAULT now(),
-    last_seen_at  timestamptz NOT NULL DEFAULT now()
+    home_since    timestamptz NOT NULL DEFAULT now(), -- of two replicas that both hold it for theirs, the later is right
+    seen_at       timestamptz NOT NULL DEFAULT now() -- to the hour: one that was not seen for long is forgotten
 );

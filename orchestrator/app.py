@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -36,15 +37,17 @@ from orchestrator.dispatch.commands import Commands
 from orchestrator.dispatch.home import Reach
 from orchestrator.dispatch.outbound import worker_session
 from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.peer_link import dialler
 from orchestrator.dispatch.replica import Replica
 from orchestrator.dispatch.tasks import Tasks
-from orchestrator.dispatch.workers import Workers
 from orchestrator.shipped import shipped
 from orchestrator.store.accounts import AccountTables
 from orchestrator.store.artifacts import Artifacts
 from orchestrator.store.blobs import Blobs, ObjectBlobs
+from orchestrator.store.breaker import Breaker
 from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
 from orchestrator.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from orchestrator.store.retention import Retention
 from orchestrator.store.store import postgres_store
 from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
@@ -55,6 +58,10 @@ REPLICAS_OF_A_FOLDER: Final = 64
 GC_THRESHOLDS: Final = (50_000, 20, 50)
 """The hot path makes many short-lived values and no cycles: looking for cycles by default costs a twelfth."""
 PROBE_SECONDS: Final = 2.0
+RESTART_SECONDS: Final = 1.0
+RETENTION_DAYS: Final = 30
+"""How long what is over is kept, unless BATON_RETENTION_DAYS says otherwise."""
+MOST_RETENTION_DAYS: Final = 36_500
 MAX_ARTIFACT_BYTES: Final = 1024**3
 """The largest artifact that is taken, unless BATON_MAX_ARTIFACT_BYTES says otherwise; that may say `MOST_...`."""
 MOST_ARTIFACT_BYTES: Final = 2**40
@@ -71,8 +78,8 @@ def serve(*, host: str, port: int, data_dir: Path, database_url: str | None, wor
     logs.configure()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        pace, most_bytes = _pace(os.environ), _max_artifact_bytes(os.environ)
-        system = System(host, port, data_dir.resolve(), database_url, pace, most_bytes)
+        pace, most_bytes, kept = _pace(os.environ), max_artifact_bytes(os.environ), retention_age(os.environ)
+        system = System(host, port, data_dir.resolve(), database_url, pace, most_bytes, kept)
         _runner()(system.run(workers))
     except (Unstartable, EmbeddedPostgresError, DatabaseRefused, CredentialsRefused, UnknownWorker) as error:
         sys.exit(f"baton up: {error}")
@@ -82,7 +89,14 @@ class System:
     """Everything that one `baton up` runs."""
 
     def __init__(
-        self, host: str, port: int, data_dir: Path, database_url: str | None, pace: Pace, max_artifact_bytes: int
+        self,
+        host: str,
+        port: int,
+        data_dir: Path,
+        database_url: str | None,
+        pace: Pace,
+        max_artifact_bytes: int,
+        retention: timedelta | None,
     ) -> None:
         self._host = host
         self._port = port
@@ -90,6 +104,7 @@ class System:
         self._database_url = database_url
         self._pace = pace
         self._max_artifact_bytes = max_artifact_bytes
+        self._retention = retention
         self._clock: Clock = SystemClock()
         self._ids = TimeOrderedIds()
         self._random = SystemRandom()
@@ -115,6 +130,7 @@ class System:
         replica_id = stack.enter_context(_replica_name(self._data_dir, self._ids.new("replica")))
         listening = stack.enter_context(_bound(self._host, self._port))
         url = f"http://{self._host}:{listening.getsockname()[1]}"
+        public_url = os.environ.get("BATON_PUBLIC_URL", url).rstrip("/")
         database = await stack.enter_async_context(self._open_database())
         stack.push_async_callback(self._tasks.close)
         tables, passwords = AccountTables(database), Passwords()
@@ -128,7 +144,12 @@ class System:
         replica = Replica(
             replica_id=replica_id,
             store=postgres_store(database, templates, blobs, replica_id),
-            reach=Reach(session, credentials.worker_secret, url),
+            reach=Reach(
+                session,
+                credentials.worker_secret,
+                public_url,
+                dialler(session, credentials.worker_secret, replica_id, self._pace.lease / 3),
+            ),
             clock=self._clock,
             ids=self._ids,
             random=self._random,
@@ -141,6 +162,8 @@ class System:
         stack.push_async_callback(runner.cleanup)
         await replica.start()
         stack.push_async_callback(replica.stop)
+        retention = Retention(database, blobs, self._clock, replica_id, self._retention, replica.fleet.in_reach)
+        self._tasks.create_task(retention.run())
         await web.SockSite(runner, listening).start()
         _write_address(self._data_dir, url)
         workers = [
@@ -160,9 +183,9 @@ class System:
                 postgres = EmbeddedPostgres(self._data_dir)
                 dsn = await postgres.start()
                 stack.push_async_callback(postgres.stop)
-                watch = asyncio.create_task(_keep_alive(postgres))
+                watch = asyncio.create_task(_keep_alive(postgres, self._clock))
                 stack.callback(watch.cancel)
-            database = Database(dsn)
+            database = Database(dsn, Breaker(self._clock, self._random))
             try:
                 await database.open()
             except UNAVAILABLE as error:
@@ -188,7 +211,7 @@ class System:
             executions=replica.executions,
             outlook=replica.outlook,
             templates=templates,
-            workers=Workers(replica.home, replica.answers, replica.fleet, replica.registry),
+            workers=replica.workers,
             reports=replica.reports,
             artifacts=Artifacts(database, blobs),
             hub=replica.hub,
@@ -218,7 +241,7 @@ class BuiltInCheck:
 
 
 class Readiness:
-    """Whether this replica can take work: its database answers, and it holds its lease."""
+    """Whether this replica can take work: its database takes writes, and it holds its lease."""
 
     def __init__(self, replica: Replica, database: Database) -> None:
         self._replica = replica
@@ -227,10 +250,12 @@ class Readiness:
     async def checks(self) -> Sequence[Check]:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await self._database.ping()
-            reached = Check("database", True, "answers")
+                why = None if await self._database.takes_writes() else "is read-only"
         except UNAVAILABLE as error:
-            reached = Check("database", False, f"does not answer: {error!r}")
+            why = f"does not answer: {error!r}"
+        if why is None and self._replica.journal.is_stuck:
+            why = "answers, but does not get what waits to be written done"
+        reached = Check("database", why is None, why or "answers")
         alive = self._replica.is_alive
         return (reached, Check("lease", alive, "held" if alive else "lost; a new one is being taken"))
 
@@ -242,11 +267,20 @@ def _pace(environ: Mapping[str, str]) -> Pace:
         raise Unstartable(str(error)) from None
 
 
-def _max_artifact_bytes(environ: Mapping[str, str]) -> int:
+def max_artifact_bytes(environ: Mapping[str, str]) -> int:
+    """BATON_MAX_ARTIFACT_BYTES, or a gibibyte; raises `Unstartable` for what is no number of bytes."""
     text = environ.get("BATON_MAX_ARTIFACT_BYTES", str(MAX_ARTIFACT_BYTES))
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ARTIFACT_BYTES:
         raise Unstartable(f"BATON_MAX_ARTIFACT_BYTES is {text!r}; it has to be a number of bytes, at most 2^40")
     return int(text)
+
+
+def retention_age(environ: Mapping[str, str]) -> timedelta | None:
+    """BATON_RETENTION_DAYS; None for 0, for ever. Raises `Unstartable` for what is no number of days."""
+    text = environ.get("BATON_RETENTION_DAYS", str(RETENTION_DAYS))
+    if not text.isascii() or not text.isdigit() or int(text) > MOST_RETENTION_DAYS:
+        raise Unstartable(f"BATON_RETENTION_DAYS is {text!r}; it has to be a number of days, 0 to keep for ever")
+    return timedelta(days=int(text)) or None
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
@@ -257,12 +291,16 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     return uvloop.run
 
 
-async def _keep_alive(postgres: EmbeddedPostgres) -> None:
-    """Bring the embedded server back whenever it ends."""
+async def _keep_alive(postgres: EmbeddedPostgres, clock: Clock) -> None:
+    """Bring the embedded server back whenever it ends, however often that takes: its disk may be full."""
     while True:
         await postgres.ended()
         log.error("postgres.ended")
-        await postgres.start()
+        try:
+            await postgres.start()
+        except (EmbeddedPostgresError, OSError) as error:
+            log.error("postgres.not_started", why=str(error))
+            await clock.sleep(RESTART_SECONDS)
 
 
 async def _stop_all(workers: Sequence[BundledWorker]) -> None:

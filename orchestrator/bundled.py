@@ -49,24 +49,26 @@ def chosen(names: tuple[str, ...] | None) -> dict[str, str]:
     for name in names:
         if name not in BUNDLED:
             raise UnknownWorker(f"there is no bundled worker {name}; there are {', '.join(sorted(BUNDLED))}")
-        if _missing(name):
-            raise UnknownWorker(f"the worker {name} needs {', '.join(_missing(name))}: {_how_to_install(name)}")
+        if missing(name):
+            raise UnknownWorker(f"the worker {name} needs {', '.join(missing(name))}: {how_to_install(name)}")
     return {name: BUNDLED[name] for name in names}
 
 
-def _is_installed(name: str) -> bool:
-    missing = _missing(name)
-    if missing:
-        log.info("worker.skipped", worker=name, missing=missing, install=_how_to_install(name))
-    return not missing
-
-
-def _missing(name: str) -> list[str]:
+def missing(name: str) -> list[str]:
+    """The modules that this bundled worker needs and that are not installed."""
     return [module for module in EXTRAS.get(name, ()) if find_spec(module) is None]
 
 
-def _how_to_install(name: str) -> str:
+def how_to_install(name: str) -> str:
+    """The command that installs what is missing."""
     return f"pip install 'baton-orchestrator[{name}]'"
+
+
+def _is_installed(name: str) -> bool:
+    if not missing(name):
+        return True
+    log.info("worker.skipped", worker=name, missing=missing(name), install=how_to_install(name))
+    return False
 
 
 class BundledWorker:

@@ -21,6 +21,7 @@ class FailureCode(StrEnum):
 
     TIMEOUT = "timeout"
     WORKER_LOST = "worker_lost"
+    POISON = "poison"
     MALFORMED_ANSWER = "malformed_answer"
     WORKER_STOPPED = "worker_stopped"
     WORKER_ERROR = "worker_error"

@@ -232,13 +232,15 @@ class Registration(Model):
 
 
 class Registered(Model):
-    """The orchestrator's answer to a registration. `instance_id` names this life of the worker."""
+    """The orchestrator's answer to a registration. `instance_id` names this life of the worker; `orchestrators` are
+    the URLs of all replicas, where there are several."""
 
     worker_id: Identifier
     instance_id: Identifier
     protocol: int = PROTOCOL_VERSION
     heartbeat_interval_ms: Milliseconds
     websocket_url: str
+    orchestrators: tuple[str, ...] | None = None
 
 
 class HandshakeAnswer(Model):

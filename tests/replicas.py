@@ -24,6 +24,7 @@ from orchestrator.store.templates import Templates
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
 from protocol.packets import (
     Accept,
+    AttemptKey,
     Cancel,
     Failure,
     Offer,
@@ -34,6 +35,7 @@ from protocol.packets import (
     Result,
     WorkerPacket,
 )
+from tests.peer_exchange import Exchange
 
 CLIENT = "client_1"
 CHAIN = """
@@ -87,26 +89,34 @@ async def a_replica(
     *,
     clock: Clock | None = None,
     url: str = "http://127.0.0.1:1",
+    exchange: Exchange | None = None,
 ) -> AsyncIterator[Replica]:
-    """A replica that lives until the block ends. `url` is where it tells its workers to dial."""
+    """A replica that lives until the block ends, reached by the others of its exchange.
+
+    `url` is where it tells its workers to dial.
+    """
     async with worker_session() as session:
         replica = Replica(
             replica_id=name,
             store=postgres_store(
                 database, Templates(database, SystemClock()), ObjectBlobs.in_folder(folder / "artifacts", _ids), name
             ),
-            reach=Reach(session, "secret", url),
+            reach=Reach(session, "secret", url, None if exchange is None else exchange.dialler(name)),
             clock=clock or SystemClock(),
             ids=_ids,
             random=SystemRandom(),
             failpoints=NoFailpoints(),
             pace=pace,
         )
+        if exchange is not None:
+            exchange.add(replica)
         await replica.start()
         try:
             yield replica
         finally:
             await replica.stop()
+            if exchange is not None:
+                exchange.remove(name)
 
 
 Script = Callable[["ScriptedWorker", OrchestratorPacket], None]
@@ -119,19 +129,22 @@ class ScriptedWorker:
         self.worker_id = worker_id
         self.received: list[OrchestratorPacket] = []
         self.closed: str | None = None
-        self._receiver: Receiver = replica.answers
+        self._receiver: Receiver = replica.reception
         self._script = script
         self._changed = asyncio.Event()
         self._slots = slots
         self._home = replica.home
 
-    async def join(self, *capabilities: str, instance_id: str = "life_1") -> "ScriptedWorker":
-        """Register and dial in."""
+    async def join(
+        self, *capabilities: str, instance_id: str = "life_1", running: Sequence[AttemptKey] = ()
+    ) -> "ScriptedWorker":
+        """Register and dial in; `running` is what it says that it holds."""
         registration = Registration(
             worker_id=self.worker_id,
             capabilities=capabilities or ("work",),
             max_concurrent_executions=self._slots,
             instance_id=instance_id,
+            running=tuple(running),
         )
         await self._home.register(registration)
         self._home.connected(self.worker_id, self)

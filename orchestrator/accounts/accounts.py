@@ -146,10 +146,6 @@ class Accounts:
         await self._tables.remove_session(token_hash)
         self._authenticator.forget(token_hash)
 
-    async def purge_sessions(self) -> int:
-        """Delete the sessions that have expired; how many they were."""
-        return await self._tables.purge_sessions()
-
 
 def new_api_key(random: Random) -> str:
     """Recognisable to scanners that look for leaked keys."""

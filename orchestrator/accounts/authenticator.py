@@ -1,10 +1,15 @@
 """Tells who is calling by what the caller shows: an API key, a session's token or the workers' secret."""
 
+from typing import Final
+
 from orchestrator.accounts.digest import digest
 from orchestrator.accounts.principal import ROLE_SCOPES, ClientPrincipal, Role, Scope, WorkerPrincipal
 from orchestrator.accounts.verdicts import Verdicts
 from orchestrator.core.seams import Clock
 from orchestrator.store.accounts import AccountTables, Caller
+
+WORKERS_OUTAGE_SECONDS: Final = 600.0
+"""So long may a worker that is known go on to report and to beat while the database is away."""
 
 
 class Authenticator:
@@ -17,7 +22,7 @@ class Authenticator:
         self._tables = tables
         self._keys = Verdicts(clock, self._find_key)
         self._sessions = Verdicts(clock, self._find_session)
-        self._worker_secrets = Verdicts(clock, tables.worker_secret_since)
+        self._worker_secrets = Verdicts(clock, tables.worker_secret_since, WORKERS_OUTAGE_SECONDS)
 
     async def by_api_key(self, key: str) -> ClientPrincipal | None:
         return await self._keys.of(digest(key))

@@ -11,7 +11,7 @@ import click
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("orchestrator.cli.up", "Run the whole system in the foreground."),
-    "demo": ("orchestrator.cli.demo", "Make a course from a shipped text."),
+    "demo": ("orchestrator.cli.demo", "Make lessons of a shipped text and train a model, side by side."),
     "worker": ("orchestrator.cli.worker", "Run one worker process."),
     "run": ("orchestrator.cli.run", "Execute a template and watch it."),
     "status": ("orchestrator.cli.status", "Show where an execution is."),

@@ -49,6 +49,7 @@ def _stage_line(stage: Mapping[str, Any]) -> str:
     if (finished := instant(stage.get("finishedAt"))) and stage.get("startedAt"):
         line += f", took {elapsed(stage, finished)}"
     error = stage.get("error")
-    if isinstance(error, Mapping) and error.get("message"):
+    # While it runs, the error is that of the attempt before.
+    if isinstance(error, Mapping) and error.get("message") and stage.get("status") != "running":
         line += f": {error['message']}"
     return line

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from orchestrator.cli.printable import json_text, plain
 from orchestrator.cli.stage_view import elapsed, percent, stage_table, status_text
-from orchestrator.cli.structure_view import find_structured, structure_view
+from orchestrator.cli.structure import find_structured
+from orchestrator.cli.structure_view import structure_view
 from orchestrator.cli.wording import NOTHING, money, when
 from orchestrator.client import Document
 
@@ -25,12 +26,17 @@ def execution_view(document: Document, now: datetime) -> RenderableType:
 
 def ending_view(document: Document, now: datetime) -> RenderableType:
     """For those who watched it: how it ended, in one line, and the outcome."""
+    return Group(ending_line(document, now), *_spaced(outcome_view(document)))
+
+
+def ending_line(document: Document, now: datetime) -> Text:
+    """How it ended, how long it took and what it cost."""
     line = status_text(document.get("status"))
     line.stylize("bold")
     line.append(f" after {elapsed(document, now)}" if document.get("startedAt") else "")
     cost = cost_line(document.get("cost"))
     line.append(f", {cost}" if cost != NOTHING else "")
-    return Group(line, *_spaced(outcome_view(document)))
+    return line
 
 
 def outcome_view(document: Document) -> RenderableType | None:

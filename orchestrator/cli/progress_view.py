@@ -1,57 +1,85 @@
-"""The progress of a watched execution: bars that move on a terminal, lines elsewhere."""
+"""The progress of watched executions: bars that move on a terminal, lines elsewhere.
 
-from collections.abc import Callable, Iterator
+Each execution has a pane of its own. What is said in one stands out from the others by the pane's name.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final, Protocol
 
 from rich.console import RenderableType
 from rich.live import Live
-from rich.text import Text
 
 from orchestrator.cli.changes import changes
 from orchestrator.cli.stage_view import stage_board
 from orchestrator.cli.terminal import Terminal
 from orchestrator.cli.watched import Watched
 
-Show = Callable[[Watched], None]
+ALONE: Final = ("",)
+"""The names of the panes where there is only one."""
+
+
+class Pane(Protocol):
+    """Where one execution is shown."""
+
+    def show(self, watched: Watched) -> None:
+        """Its state as it is now."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
 
 
 @contextmanager
-def progress_view(terminal: Terminal) -> Iterator[Show]:
-    """What shows each state of an execution: with bars where somebody looks, in lines where not.
+def progress_view(terminal: Terminal, names: Sequence[str] = ALONE) -> Iterator[list[Pane]]:
+    """A pane for each of these executions: with bars where somebody looks, in lines where not.
 
     The terminal's notes scroll by above the bars.
     """
     console = terminal.beside
     if console.file.isatty() and not console.is_dumb_terminal:
-        bars = _Bars(terminal)
-        with Live(console=console, get_renderable=bars.board, refresh_per_second=8):
-            yield bars.show
+        panes = [_Bars(terminal, name) for name in names]
+
+        def board() -> RenderableType:
+            documents = [(pane.name, pane.watched.document) for pane in panes if pane.watched is not None]
+            return stage_board(documents, terminal.clock.now())
+
+        with Live(console=console, get_renderable=board, refresh_per_second=8):
+            yield list(panes)
     else:
-        yield _Lines(terminal).show
+        yield [_Lines(terminal, name) for name in names]
 
 
 class _Bars:
     """The latest state, which the thread of `Live` draws whenever it likes; states are values, so it needs no lock."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self._clock = terminal.clock
-        self._watched: Watched | None = None
+    def __init__(self, terminal: Terminal, name: str) -> None:
+        self.name = name
+        self.watched: Watched | None = None
+        self._terminal = terminal
 
     def show(self, watched: Watched) -> None:
-        self._watched = watched
+        self.watched = watched
 
-    def board(self) -> RenderableType:
-        return Text() if self._watched is None else stage_board(self._watched.document, self._clock.now())
+    def say(self, line: str) -> None:
+        self._terminal.note(_named(self.name, line))
 
 
 class _Lines:
     """The state before, to which the next one is compared."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, name: str) -> None:
         self._terminal = terminal
+        self._name = name
         self._watched: Watched | None = None
 
     def show(self, watched: Watched) -> None:
         for line in changes(self._watched, watched):
-            self._terminal.note(line)
+            self.say(line)
         self._watched = watched
+
+    def say(self, line: str) -> None:
+        self._terminal.note(_named(self._name, line))
+
+
+def _named(name: str, line: str) -> str:
+    return f"{name}  {line}" if name else line

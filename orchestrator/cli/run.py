@@ -3,33 +3,21 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import click
-import orjson
 from rich.text import Text
 
 from orchestrator.cli.execution_view import ending_view
 from orchestrator.cli.failures import exit_unless_completed
-from orchestrator.cli.markdown_export import markdown
 from orchestrator.cli.printable import plain
 from orchestrator.cli.remote import Remote, client_options
+from orchestrator.cli.result_file import output_option, write_result
 from orchestrator.cli.run_input import FileToUpload, Input, InputFile, InputObject, Priority
-from orchestrator.cli.structure_view import find_structure
 from orchestrator.cli.watch import watch
 from orchestrator.cli.wording import when
 from orchestrator.client import BatonClient, Document
 
-MARKDOWN_SUFFIXES: Final = (".md", ".markdown")
-
 Submit = Callable[[BatonClient], Awaitable[Document]]
-
-
-def output_file(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    """Refuses a place that cannot take the result before anything is executed for it."""
-    if value is not None and not value.absolute().parent.is_dir():
-        raise click.BadParameter(f"the folder {value.parent} does not exist", ctx, param)
-    return value
 
 
 @click.command()
@@ -56,12 +44,7 @@ def output_file(ctx: click.Context, param: click.Parameter, value: Path | None) 
 )
 @click.option("--idempotency-key", help="Makes it harmless to send the same request again: it is executed once.")
 @click.option("--watch/--no-watch", "watching", default=True, show_default=True, help="Wait for the end of it.")
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    callback=output_file,
-    help="Write the result into this file: a .md file gets its structure as a Markdown document, any other its JSON.",
-)
+@output_option
 @client_options
 def run(
     remote: Remote,
@@ -118,7 +101,7 @@ def _execute_to_the_end(remote: Remote, submit: Submit, output: Path | None) -> 
     terminal.show(document, ending_view)
     exit_unless_completed(document)
     if output is not None:
-        _write_result(document, output)
+        write_result(document.get("result"), output)
 
 
 async def _given(client: BatonClient, file: Input | FileToUpload | None, fields: Input | None) -> Input | None:
@@ -126,17 +109,3 @@ async def _given(client: BatonClient, file: Input | FileToUpload | None, fields:
     if isinstance(file, FileToUpload):
         file = file.input(await client.upload_artifact(file.file, file.content_type))
     return fields if file is None else {**file, **(fields or {})}
-
-
-def _write_result(document: Document, output: Path) -> None:
-    result = document.get("result")
-    content = orjson.dumps(result, option=orjson.OPT_INDENT_2)
-    if output.suffix.lower() in MARKDOWN_SUFFIXES:
-        structure = find_structure(result)
-        if structure is None:
-            raise click.UsageError(f"the result has no structure to write as Markdown; give {output} the suffix .json")
-        content = markdown(structure).encode()
-    try:
-        output.write_bytes(content)
-    except OSError as error:
-        raise click.UsageError(f"cannot write {output}: {error.strerror}") from error

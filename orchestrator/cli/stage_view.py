@@ -1,6 +1,6 @@
 """The stages of an execution: as rows with bars while it is watched, as a table afterwards. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -72,19 +72,25 @@ def attempt_note(stage: Mapping[str, Any]) -> str:
     return f" (attempt {attempt})" if isinstance(attempt, int) and attempt > 1 else ""
 
 
-def stage_board(document: Document, now: datetime) -> Group:
-    """A row for each stage (name, worker, status, bar, elapsed, left) and for the whole, then what is being said."""
-    stages = document.get("stages") or []
+def stage_board(executions: Iterable[tuple[str, Document]], now: datetime) -> Group:
+    """For each execution a row for each stage (name, worker, status, bar, elapsed, left) and one for the whole.
+
+    Several have names, which stand for the whole. Below them all is what is being said.
+    """
     board = Table.grid(padding=(0, 2, 0, 0))
     # Names have no spaces to break at: where the terminal is narrow they lose their ends, and nothing else its place.
     for _ in ("name", "worker"):
         board.add_column(overflow="ellipsis")
     for justify in _JUSTIFIED:
         board.add_column(justify=justify, no_wrap=True)
-    for stage in stages:
-        board.add_row(plain(_name(stage)), plain(stage.get("workerId") or "", "dim"), *_standing(stage, now))
-    board.add_row(Text("execution", "bold"), "", *_standing(document, now))
-    return Group(board, *(_message(stage) for stage in stages if stage.get("message") and _is_at_work(stage)))
+    said: list[Text] = []
+    for name, document in executions:
+        stages = document.get("stages") or []
+        for stage in stages:
+            board.add_row(plain(_name(stage)), plain(stage.get("workerId") or "", "dim"), *_standing(stage, now))
+        board.add_row(plain(name or "execution", "bold"), "", *_standing(document, now), end_section=bool(name))
+        said += [_message(stage) for stage in stages if stage.get("message") and _is_at_work(stage)]
+    return Group(board, *said)
 
 
 def _standing(thing: Mapping[str, Any], now: datetime) -> tuple[RenderableType, ...]:

@@ -1,4 +1,4 @@
-"""A structure that a granulator made, as a tree, with its quality and what a validator found. Pure."""
+"""A structure as a tree, with its quality and what was found wrong with it; a big one is shortened. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -8,77 +8,98 @@ from rich.text import Text
 from rich.tree import Tree
 
 from orchestrator.cli.printable import plain
+from orchestrator.cli.structure import Node, Structured, children, scope
 from orchestrator.cli.wording import duration
 
-Node = Mapping[str, Any]
+MOST_NODES: Final = 60
+"""How many nodes of a tree are shown: about what a screen or two hold."""
+MOST_FINDINGS: Final = 20
 
 _SEVERITY_STYLES: Final[Mapping[str, str]] = {"error": "red", "warning": "yellow", "info": "dim"}
 
 
-def find_structured(result: Any) -> Node | None:
-    """The result itself, or the first output in it, that has a `structure` of titled nodes; None without one."""
-    if not isinstance(result, Mapping):
-        return None
-    for candidate in (result, *result.values()):
-        if isinstance(candidate, Mapping) and _is_node(candidate.get("structure")):
-            return candidate
-    return None
-
-
-def find_structure(result: Any) -> Node | None:
-    """The tree of a result: its `document`, else the structure that `find_structured` finds."""
-    if isinstance(result, Mapping) and _is_node(document := result.get("document")):
-        return document
-    structured = find_structured(result)
-    return None if structured is None else structured["structure"]
-
-
-def structure_view(structured: Node) -> RenderableType:
-    """The tree of `structured["structure"]`, then its quality score and findings where it has them."""
-    parts: list[RenderableType] = [structure_tree(structured["structure"])]
-    judges = _judges(structured)
-    scores = (judge.get(name) for judge in judges for name in ("qualityScore", "score"))
-    score = next((score for score in scores if score is not None), None)
-    if score is not None:
-        parts.append(Text.assemble("Quality score ", (str(plain(score)), "bold")))
-    findings = next((judge["findings"] for judge in judges if isinstance(judge.get("findings"), list)), None)
+def structure_view(structured: Structured) -> RenderableType:
+    """The tree of a structure, then its quality score and findings where somebody told them."""
+    parts: list[RenderableType] = [structure_tree(structured.root)]
+    if structured.score is not None:
+        parts.append(Text.assemble("Quality score ", (str(plain(structured.score)), "bold")))
+    findings = structured.findings
     if findings is not None:
         parts.append(Text(f"Findings: {len(findings)}" if findings else "No findings."))
-        parts += [_finding(finding) for finding in findings]
+        parts += [_finding(finding) for finding in findings[:MOST_FINDINGS]]
+        parts += [_more(len(findings) - MOST_FINDINGS, indent="  ")] if len(findings) > MOST_FINDINGS else []
     return Group(*parts)
 
 
-def structure_tree(node: Node) -> Tree:
-    """A node `{type, title, durationMinutes?, children?}` and all below it."""
-    tree = Tree(_label(node))
-    for child in _children(node):
-        tree.children.append(structure_tree(child))
+def structure_tree(root: Node, most: int = MOST_NODES) -> Tree:
+    """A node `{type, title, id?, durationMinutes?, children?}` and those below it, of which `most` are shown.
+
+    Whole levels are shown as far as they fit. On the next one every node shows equally many of its children, and says
+    how many more there are; deeper ones are only counted.
+    """
+    return _branch(root, _widths(root, most), {})
+
+
+def _branch(node: Node, widths: tuple[int, ...], outer: Mapping[str, str]) -> Tree:
+    titles = scope(node, outer)
+    tree = Tree(_label(node, titles))
+    below, width = children(node), widths[0] if widths else 0
+    if width and sum(1 + _size(child) for child in below[width:]) == 1:
+        width += 1  # to count it would take the same line
+    for child in below[:width]:
+        tree.children.append(_branch(child, widths[1:], titles))
+    left = sum(1 + _size(child) for child in below[width:])
+    if left and tree.children:
+        tree.add(_more(left))
+    elif left:
+        tree.label = Text.assemble(_label(node, titles), "  ", _more(left))
     return tree
 
 
-def _is_node(value: Any) -> bool:
-    return isinstance(value, Mapping) and "title" in value
+def _widths(root: Node, most: int) -> tuple[int, ...]:
+    """How many children a node shows, for each level from the top; below the last one, none."""
+    widths: list[int] = []
+    level, shown = [root], 1
+    while below := [child for node in level for child in children(node)]:
+        if shown + len(below) > most:
+            room, width = most - shown, 0
+            while sum(min(len(children(node)), width + 1) for node in level) <= room:
+                width += 1
+            return (*widths, width)
+        widths.append(max(len(children(node)) for node in level))
+        level, shown = below, shown + len(below)
+    return tuple(widths)
 
 
-def _children(node: Node) -> Iterator[Node]:
-    children = node.get("children")
-    return (child for child in (children if isinstance(children, list) else ()) if _is_node(child))
+def _size(node: Node) -> int:
+    """How many nodes are below this one."""
+    return sum(1 + _size(child) for child in children(node))
 
 
-def _label(node: Node) -> Text:
-    label = plain(node["title"], "bold" if node.get("children") else "")
+def _more(number: int, indent: str = "") -> Text:
+    return Text(f"{indent}... and {number} more", "dim")
+
+
+def _label(node: Node, titles: Mapping[str, str]) -> Text:
+    code = f"{node['code']} " if node.get("code") else ""
+    label = plain(f"{code}{node['title']}", "bold" if node.get("children") else "")
     if node.get("type"):
         label.append_text(plain(f"  {node['type']}", "dim"))
     minutes = node.get("durationMinutes")
     if isinstance(minutes, int | float):
         label.append(f"  {duration(minutes * 60_000)}", "cyan")
+    if isinstance(node.get("answer"), str) and node["answer"]:
+        label.append_text(plain(f"  = {node['answer']}", "green"))
+    for name, named in _references(node, titles):
+        label.append_text(plain(f"  {name}: {', '.join(named)}", "dim"))
     return label
 
 
-def _judges(structured: Node) -> list[Node]:
-    """Who says how good it is, most believed first: a validator before the stage that made it."""
-    judges = (structured.get("validation"), structured.get("quality"), structured)
-    return [judge for judge in judges if isinstance(judge, Mapping)]
+def _references(node: Node, titles: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """The fields that are lists of ids, with what these name."""
+    for name, value in node.items():
+        if isinstance(value, list) and value and all(isinstance(item, str) and item in titles for item in value):
+            yield name, [titles[item] for item in value]
 
 
 def _finding(finding: Any) -> Text:

@@ -1,11 +1,11 @@
-"""Watching an execution to its end: by its event stream, and by asking again where the stream cannot be had."""
+"""Watching executions to their ends: by its event stream, and by asking again where the stream cannot be had."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from orchestrator.cli.changes import log_line
-from orchestrator.cli.progress_view import progress_view
+from orchestrator.cli.progress_view import Pane, progress_view
 from orchestrator.cli.terminal import Terminal
 from orchestrator.cli.watched import Watched
 from orchestrator.client import BatonClient, Document, StreamUnavailable
@@ -18,7 +18,8 @@ async def watch(client: BatonClient, execution_id: str, terminal: Terminal) -> D
     Ctrl-C ends the watching and says that the execution goes on.
     """
     try:
-        return await _watch_to_the_end(client, execution_id, terminal)
+        with progress_view(terminal) as [pane]:
+            return await _watch_to_the_end(client, execution_id, pane)
     except asyncio.CancelledError:
         terminal.note(
             f"Stopped watching; execution {execution_id} goes on. "
@@ -27,20 +28,34 @@ async def watch(client: BatonClient, execution_id: str, terminal: Terminal) -> D
         raise
 
 
-async def _watch_to_the_end(client: BatonClient, execution_id: str, terminal: Terminal) -> Document:
+async def watch_together(client: BatonClient, executions: Mapping[str, str], terminal: Terminal) -> dict[str, Document]:
+    """The terminal documents of executions, given by their names and ids, side by side; each is told under its name."""
+    with progress_view(terminal, list(executions)) as panes:
+        watching = [
+            asyncio.ensure_future(_watch_to_the_end(client, execution_id, pane))
+            for execution_id, pane in zip(executions.values(), panes, strict=True)
+        ]
+        try:
+            documents = await asyncio.gather(*watching)
+        finally:
+            for one in watching:
+                one.cancel()
+    return dict(zip(executions, documents, strict=True))
+
+
+async def _watch_to_the_end(client: BatonClient, execution_id: str, pane: Pane) -> Document:
     watched = Watched.of(await client.execution(execution_id))
-    with progress_view(terminal) as show:
-        show(watched)
-        if watched.final:
-            return watched.document
-        async with aclosing(_followed(client, execution_id)) as events:
-            async for event in events:
-                if (line := log_line(event)) is not None:
-                    terminal.note(line)
-                watched = watched.after(event)
-                show(watched)
-                if watched.final:
-                    return watched.document
+    pane.show(watched)
+    if watched.final:
+        return watched.document
+    async with aclosing(_followed(client, execution_id)) as events:
+        async for event in events:
+            if (line := log_line(event)) is not None:
+                pane.say(line)
+            watched = watched.after(event)
+            pane.show(watched)
+            if watched.final:
+                return watched.document
     # The stream ended on a word that is not a whole document.
     return await client.execution(execution_id)
 

@@ -40,6 +40,21 @@ class Watched:
         stages = list(self.document.get("stages") or [])
         for index, stage in enumerate(stages):
             if stage.get("stageId") == stage_id:
-                stages[index] = {**stage, **news}
+                stages[index] = {**stage, **news, **_furthest(stage, news)}
                 return stages
         return [*stages, {"stageId": stage_id, **news}]
+
+
+def _furthest(known: Mapping[str, Any], news: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The progress of an attempt that was running and still is, which does not fall.
+
+    Progress is told as it comes, a stage when its state is durable; so the first overtakes the second.
+    """
+    same = all(news.get(name, known.get(name)) == known.get(name) for name in ("attempt", "status"))
+    match known, news:
+        case {"status": "running", "progress": int() | float() as before}, {"progress": int() | float() as after} if (
+            same
+        ):
+            return {"progress": max(before, after)}
+        case _:
+            return {}

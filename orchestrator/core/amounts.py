@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 
 
 class Amounts(NamedTuple):
-    """Milliseconds, tokens and US dollars; None for what is not known."""
+    """Whole milliseconds, tokens and US dollars; None for what is not known."""
 
-    ms: float | None = None
+    ms: int | None = None
     tokens: int | None = None
     cost_usd: Decimal | None = None
 

@@ -38,6 +38,7 @@ def stage_document(execution: Execution, stage: Stage) -> dict[str, Any]:
         "finishedAt": instant(stage.finished_at),
         "metrics": stage.metrics,
         "error": stage.error.document() if stage.error else None,
+        "losses": [{"workerId": loss.worker_id, "reason": loss.reason} for loss in stage.losses],
     }
 
 

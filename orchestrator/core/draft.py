@@ -21,12 +21,15 @@ from orchestrator.core.execution import (
     Tally,
 )
 from orchestrator.core.reference import UnresolvedReference
-from orchestrator.core.stage import Stage, StageStatus, Usage
+from orchestrator.core.stage import Loss, Stage, StageStatus, Usage
 from protocol.errors import FailureCode
 from protocol.packets import Failure
 
 MOST_YIELDS: Final = 20
 """So often is a stage tried again uncharged; a worker that takes it and always stops must not have it for ever."""
+
+MOST_LOST_WORKERS: Final = 3
+"""With so many workers lost, the stage is what kills them, and no further one is risked."""
 
 
 class Draft:
@@ -90,11 +93,21 @@ class Draft:
             self.fail_stage(stage, failure)
 
     def lose(self, stage: Stage, event: WorkerLost) -> None:
-        """Only work that had begun is charged."""
-        if stage.status is StageStatus.RUNNING:
-            self.give_up(stage, "stale", FailureCode.WORKER_LOST, event.reason, event.jitter)
-        else:
+        """Only work that had begun is charged. A stage that was lost with too many workers is not tried again."""
+        if stage.status is not StageStatus.RUNNING:
             self.make_ready(stage)
+            return
+        self.stop(stage, "stale")
+        lost = stage._replace(losses=(*stage.losses, Loss(stage.worker_id or "", event.reason)))
+        if self._is_poison(lost):
+            self.fail_stage(lost, Failure(code=FailureCode.POISON, message=_history(lost)))
+        else:
+            failure = Failure(code=FailureCode.WORKER_LOST, message=event.reason, retryable=True)
+            self.fail_attempt(lost, failure, event.jitter)
+
+    def _is_poison(self, stage: Stage) -> bool:
+        most = min(self.execution.spec(stage.name).retry.max_attempts, MOST_LOST_WORKERS)
+        return most > 1 and len(stage.lost_workers) >= most
 
     def give_up(self, stage: Stage, reason: str, code: FailureCode, message: str, jitter: float) -> None:
         """Stop waiting for a running attempt. Another try may well succeed."""
@@ -230,6 +243,11 @@ class Draft:
             return self.execution.progress
         share = int(percent / len(self.execution.stages))
         return max(self.execution.progress, min(share, 99))
+
+
+def _history(stage: Stage) -> str:
+    told = "; ".join(f"{loss.worker_id} ({loss.reason})" for loss in stage.losses)
+    return f"every worker that took it was lost: {told}"
 
 
 def _is_yield(failure: Failure) -> bool:

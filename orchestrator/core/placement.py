@@ -1,12 +1,16 @@
 """Which worker a stage is offered to, and why each other one is not.
 
 A worker is asked only if it offers the action, is healthy, has a free slot, and has not refused this stage or this
-action for now. Among those the one that is expected to finish first is asked; of about equals, the emptier one.
+action for now. Among those the ones in the best standing come first, and one that was lost with this very stage comes
+last; of equals the one that is expected to finish first is asked, and of about equals one that is at home here before
+a guest, and then the emptier one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from orchestrator.core.standing import GOOD, Standing
 
 ABOUT_EQUAL: Final = 1.5
 """Estimates that are not this many times apart are taken to be equal: they are learned, and vary."""
@@ -30,7 +34,8 @@ class Refusal:
 
 @dataclass(slots=True)
 class Candidate:
-    """What placement needs to know of a worker. `expected_ms` is its last accepted estimate for each action."""
+    """What placement needs to know of a worker. `expected_ms` is its last accepted estimate for each action; `resting`
+    is why it is asked for nothing at all for now."""
 
     worker_id: str
     capabilities: frozenset[str]
@@ -39,9 +44,12 @@ class Candidate:
     connected: bool = True
     draining: bool = False
     one_stage_of_an_execution: bool = False
+    is_guest: bool = False
     executions: dict[str, int] = field(default_factory=dict)
     expected_ms: dict[str, float] = field(default_factory=dict)
     refusals: dict[str, Refusal] = field(default_factory=dict)
+    resting: Refusal | None = None
+    standing: Standing = GOOD
 
 
 NO_REFUSALS: Mapping[str, Refusal] = {}
@@ -57,10 +65,12 @@ def objection(
         return Refusal("unreachable", "is not connected")
     if candidate.draining:
         return Refusal("draining", "takes no new work")
-    for refusal in (candidate.refusals.get(action), refused.get(candidate.worker_id)):
+    for refusal in (candidate.resting, candidate.refusals.get(action), refused.get(candidate.worker_id)):
         if refusal is not None and (refusal.until is None or refusal.until > now):
             return refusal
     if candidate.free <= 0:
+        if candidate.is_guest:
+            return Refusal("busy", "its home has no slot for it now")
         return Refusal("busy", f"all {candidate.slots} slots are taken")
     if candidate.one_stage_of_an_execution and candidate.executions.get(execution_id):
         return Refusal("busy", "takes one stage of an execution at a time")
@@ -68,14 +78,27 @@ def objection(
 
 
 def choose(
-    candidates: Iterable[Candidate], action: str, execution_id: str, refused: Mapping[str, Refusal], now: float
+    candidates: Iterable[Candidate],
+    action: str,
+    execution_id: str,
+    refused: Mapping[str, Refusal],
+    now: float,
+    lost: Collection[str] = (),
 ) -> Candidate | None:
-    """The worker to ask, or None if none can be asked now."""
+    """The worker to ask, or None if none can be asked now. `lost` are the workers that were lost with the stage."""
     able = [each for each in candidates if objection(each, action, execution_id, refused, now) is None]
     if len(able) < 2:
         return able[0] if able else None
+    ranks = [(each.worker_id in lost, each.standing.demerit(now)) for each in able]
+    best = min(ranks)
+    able = [each for each, rank in zip(able, ranks, strict=True) if rank == best]
     slowest = ABOUT_EQUAL * min(each.expected_ms.get(action, 0.0) for each in able)
     return min(
         (each for each in able if each.expected_ms.get(action, 0.0) <= slowest),
-        key=lambda each: (-each.free / each.slots, each.expected_ms.get(action, 0.0), each.worker_id),
+        key=lambda each: (
+            each.is_guest,
+            -each.free / each.slots,
+            each.expected_ms.get(action, 0.0),
+            each.worker_id,
+        ),
     )

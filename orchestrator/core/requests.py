@@ -43,6 +43,14 @@ class WrongState(Exception):
     """The execution's state forbids the command; the message says which state it is in."""
 
 
+class Crowded(Exception):
+    """So many workers register at once that this one has to come back after `retry_after` seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("many workers register at this moment; come back shortly")
+        self.retry_after = retry_after
+
+
 class RegistrationRefused(Exception):
     """A worker's registration that cannot stand; `path` names the field at fault."""
 

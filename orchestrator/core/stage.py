@@ -66,6 +66,13 @@ class Usage:
 NOTHING_USED: Final = Usage()
 
 
+class Loss(NamedTuple):
+    """A worker that was lost while it worked at the stage, and how that was noticed."""
+
+    worker_id: str
+    reason: str
+
+
 class Stage(NamedTuple):
     """Where a stage stands. A named tuple, because a stage is replaced four times in its life and this is the value
     that Python replaces fastest.
@@ -73,6 +80,7 @@ class Stage(NamedTuple):
     `attempt` is the number of the present (or next) charged try, from 1; `offer_round` counts the offers made for it,
     and `yields` the tries that were given back because their worker stopped, which are not charged.
     `fence` belongs to the worker that may report now, `settled_fence` to the attempt whose result was taken last.
+    `losses` are the workers that were lost with it, the first one first.
     """
 
     name: str
@@ -91,11 +99,22 @@ class Stage(NamedTuple):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     yields: int = 0
+    losses: tuple[Loss, ...] = ()
 
     @property
     def is_fresh(self) -> bool:
         """Ready, and never offered: nothing is known of the stage but that its needs are met."""
         return self.status is StageStatus.READY and self.attempt == 1 and self.offer_round == 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Completed by no attempt of this execution: a retry has it from the execution that it takes the place of."""
+        return self.status is StageStatus.COMPLETED and self.fence is None and self.settled_fence is None
+
+    @property
+    def lost_workers(self) -> frozenset[str]:
+        """The ids of the workers that were lost with it."""
+        return frozenset(loss.worker_id for loss in self.losses)
 
     @property
     def is_ready(self) -> bool:
@@ -111,13 +130,16 @@ class Stage(NamedTuple):
 
     @property
     def actual(self) -> Amounts:
-        """What the attempt took that ended the stage, from its accept on; unknown until then."""
+        """What the attempt took that ended the stage, from its accept on; unknown until then.
+
+        Time is told as estimates are: in whole milliseconds, and what takes less than one takes one.
+        """
         if self.started_at is None or self.finished_at is None:
             return UNKNOWN
         metrics = self.metrics or {}
         cost_usd = metrics.get("costUsd")
         return Amounts(
-            ms=(self.finished_at - self.started_at) / timedelta(milliseconds=1),
+            ms=max(round((self.finished_at - self.started_at) / timedelta(milliseconds=1)), 1),
             tokens=metrics.get("tokensUsed"),
             cost_usd=None if cost_usd is None else Decimal(str(cost_usd)),
         )

@@ -25,34 +25,48 @@ from orchestrator.core.events import (
 from orchestrator.core.placement import Refusal
 from orchestrator.core.seams import Random
 from orchestrator.core.stage import StageStatus, Usage
+from orchestrator.core.standing import Offence
+from orchestrator.dispatch.conduct import Conduct, falls
 from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
 from orchestrator.dispatch.fleet import Answered, Assignment, Worker
+from orchestrator.dispatch.settlement import failure_of, is_repeat
 from orchestrator.dispatch.tasks import Tasks
+from orchestrator.store.database import UNAVAILABLE
+from orchestrator.store.executions import Whereabouts
 from orchestrator.store.record import Conversation, Record
 from protocol.errors import FailureCode, RefusalCode
 from protocol.packets import Accept, Cancel, Failure, Heartbeat, Log, Metrics, Progress, Reject, Result, WorkerPacket
 
 log = structlog.get_logger()
 
-WasTaken = Callable[[str, str, int], Awaitable[bool]]
-"""Whether the database has this fence as the one whose result the stage took: execution id, stage name, fence."""
+FindAttempt = Callable[[str, str, int], Awaitable[Whereabouts | None]]
+"""Where the database has an attempt: execution id, stage name, fence."""
 
 OF_THE_WORKER = frozenset({RefusalCode.BUSY, RefusalCode.DRAINING})
 """Refusals that speak of the worker's state; the others speak of this one stage."""
+
+OFFENCES = {
+    FailureCode.RESULT_TOO_LARGE.value: Offence.TOO_LARGE,
+    FailureCode.MALFORMED_ANSWER.value: Offence.MALFORMED,
+}
+"""Failures that say something of the worker."""
 
 
 class Answers:
     """The receiving half of the dispatcher."""
 
-    def __init__(self, dispatcher: Dispatcher, random: Random, was_taken: WasTaken, tasks: Tasks) -> None:
+    def __init__(self, dispatcher: Dispatcher, random: Random, find_attempt: FindAttempt, tasks: Tasks) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
         self._fleet = dispatcher.fleet
         self._clock = dispatcher.clock
         self._pace = dispatcher.pace
         self._random = random
-        self._was_taken = was_taken
+        self._find_attempt = find_attempt
         self._tasks = tasks
+        self.conduct = Conduct(dispatcher)
+        self.stale_results = 0
+        """How many results this process has refused."""
 
     def receive(self, worker_id: str, packets: Sequence[WorkerPacket]) -> None:
         worker = self._fleet.get(worker_id)
@@ -62,6 +76,7 @@ class Answers:
         if worker.link is not None:
             worker.facts.connected = True
         for packet in packets:
+            self.conduct.judge(worker, packet)
             match packet:
                 case Accept():
                     self._accepted(worker, packet)
@@ -107,7 +122,7 @@ class Answers:
 
     def _rejected(self, worker: Worker, packet: Reject) -> None:
         held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
-        if held is None:
+        if held is None or held[1].waiting_for_commit:
             return
         record, assignment = held
         conversation = self._log(record, packet.fence, packet)
@@ -199,6 +214,8 @@ class Answers:
         record, assignment = held
         if assignment.lease_until is not None:
             assignment.lease_until = self._clock.monotonic() + self._pace.lease
+        if falls(record.execution.stages[assignment.stage], packet):
+            return True
         metrics = packet.metrics.document() if packet.metrics is not None else None
         event = Progressed(assignment.stage, packet.fence, packet.progress, packet.message, metrics)
         if not self._engine.apply_if_valid(record, event):
@@ -226,7 +243,7 @@ class Answers:
         answered = answered or partial(self._dispatcher.send_ack, worker, packet)
         held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
-            self._answer_again(packet, answered)
+            self.answer_again(packet, answered)
             return
         record, assignment = held
         if assignment.waiting_for_commit:
@@ -248,6 +265,7 @@ class Answers:
         if state.fence != packet.fence or state.status is StageStatus.CANCELLING:
             self._dispatcher.settle(record, assignment.stage, packet.fence)
             self._dispatcher.free(worker, packet.fence)
+        self.stale_results += 1
         answered(False)
 
     def _commit(
@@ -275,34 +293,53 @@ class Answers:
 
         self._engine.apply(record, event, conversation, durable)
 
-    def _answer_again(self, packet: Result, answered: Answered) -> None:
-        """A result of an attempt that is not held: the same ack if it was the one that was taken, else stale."""
+    def answer_again(self, packet: Result, answered: Answered) -> None:
+        """A result of an attempt that is not held: the same ack if it is the one that was taken, else stale."""
         name = stage_name(packet.execution_id, packet.stage_id) or ""
         record = self._engine.owned.get(packet.execution_id)
         if record is not None:
             state = record.execution.stages.get(name)
-            answered(state is not None and state.settled_fence == packet.fence)
-            return
+            if state is None or not is_repeat(state, packet):
+                self._refuse_stale(packet, answered)
+                return
 
         async def look_up() -> None:
-            answered(await self._was_taken(packet.execution_id, name, packet.fence))
+            try:
+                where = await self._find_attempt(packet.execution_id, name, packet.fence)
+            except UNAVAILABLE as error:
+                # Not answered is not refused: the worker keeps the result and sends it again.
+                log.warning("result.unanswered", execution_id=packet.execution_id, error=repr(error))
+                return
+            if where is not None and where.taken is not None and is_repeat(where.taken, packet):
+                answered(True)
+            elif record is None and (where is None or not where.rules):
+                self._refuse_stale(packet, answered)
+            # Else it lives under another owner, or memory has taken it and the database not yet.
 
         self._tasks.create_task(look_up())
+
+    def _refuse_stale(self, packet: Result, answered: Answered) -> None:
+        key = {"execution_id": packet.execution_id, "stage_id": packet.stage_id, "fence": packet.fence}
+        log.warning("result.stale", **key)
+        self.stale_results += 1
+        answered(False)
 
     def _outcome(self, name: str, packet: Result) -> Completed | Failed:
         metrics, usage = packet.metrics.document(), used(packet.metrics)
         if packet.status == "completed":
             return Completed(name, packet.fence, packet.result, metrics, usage)
-        failure = packet.error or Failure(code=FailureCode.WORKER_ERROR, message="the worker gave no reason")
-        if packet.status == "cancelled":
-            failure = Failure(code=FailureCode.CANCELLED, message="the worker stopped by itself", retryable=True)
-        return Failed(name, packet.fence, failure, self._random.draw(), metrics, usage)
+        return Failed(name, packet.fence, failure_of(packet), self._random.draw(), metrics, usage)
 
     def attempt_failed(self, worker_id: str, fence: int, code: str, message: str, retryable: bool) -> None:
         found = self._assigned(worker_id, fence)
         if found is None:
             return
         worker, record, assignment = found
+        if code == FailureCode.WORKER_LOST:
+            self.lost(worker, assignment, message)
+            return
+        if (offence := OFFENCES.get(code)) is not None:
+            self.conduct.note(worker, offence)
         log.warning("attempt.failed", worker_id=worker_id, execution_id=assignment.execution_id, code=code, why=message)
         failure = Failure(code=code, message=message, retryable=retryable)
         event = Failed(assignment.stage, fence, failure, self._random.draw())

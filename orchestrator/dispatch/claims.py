@@ -4,6 +4,7 @@ its lease, takes over from replicas that died, and reads the inbox.
 A replica holds only a window of the queue. `dispatch/ready.py` says why that keeps strict priority.
 """
 
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Final
 
@@ -14,6 +15,7 @@ from orchestrator.core.order import OrderKey
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import LONGEST_WINDOW
 from orchestrator.dispatch.home import Home
+from orchestrator.store.database import NOTHING_DONE
 from orchestrator.store.journal import Journal
 from orchestrator.store.ownership import Message, Ownership
 from orchestrator.store.record import Record
@@ -66,7 +68,7 @@ class Claims:
 
     async def refill(self) -> None:
         """Claim, for each action with credit, what the window has room for."""
-        for action in [*self._dispatcher.fleet.actions(), NO_ACTION]:
+        for action in [*self._dispatcher.fleet.actions_at_home(), NO_ACTION]:
             if not self._engine.owned.has_room_for(0) and self._engine.ready[action].entries:
                 continue
             ready = self._engine.ready[action]
@@ -77,7 +79,7 @@ class Claims:
             before = ready.bound
             ready.begin_claim()
             try:
-                records = await self._ownership.claim(action, wanted)
+                records = await self._of_this_life(self._ownership.claim(action, wanted))
             except BaseException:
                 ready.end_claim(before)
                 raise
@@ -88,23 +90,72 @@ class Claims:
 
     # ---------------------------------------------------------------------------------------------- its life
 
+    def begin(self) -> None:
+        """A new life: what an earlier one carried out of the inbox may not have become durable."""
+        self._seen.clear()
+
     async def renew(self) -> bool:
         """Whether this replica still lives under its epoch."""
+        asked_at = self._dispatcher.clock.monotonic()
         others = await self._ownership.renew(self._lease)
-        self._dispatcher.fleet.is_shared = bool(others)
-        return others is not None
+        self._share(bool(others))
+        if others is None:
+            return False
+        self.offer_under_lease(asked_at)
+        return True
+
+    def _share(self, is_shared: bool) -> None:
+        """Beside others, what this replica's slots will not soon take goes back for them to claim."""
+        fleet = self._dispatcher.fleet
+        was_alone, fleet.is_shared = not fleet.is_shared, is_shared
+        if was_alone and is_shared:
+            for action, _ in list(self._engine.ready.items()):
+                self.trim(action)
+
+    def offer_under_lease(self, asked_at: float) -> None:
+        """Make offers for as long as a lease lasts that was asked for at this monotonic time."""
+        self._dispatcher.offers_until = asked_at + self._lease.total_seconds()
+        self._dispatcher.wake()
 
     async def take_over(self) -> int:
         """Adopt what belonged to earlier lives of this replica and to replicas whose lease is over."""
         deposed = await self._ownership.depose()
         total = 0
-        while records := await self._ownership.adopt(ADOPT_AT_ONCE):
+        while records := await self._of_this_life(self._ownership.adopt(ADOPT_AT_ONCE)):
             for record in records:
                 self.take_up(record)
             total += len(records)
         if total or deposed:
             log.info("replica.took_over", executions=total, deposed=deposed)
         return total
+
+    async def claim_one(self, execution_id: str) -> Record | None:
+        """Take one execution out of the queue and drive it; None if it does not wait there."""
+        for record in await self._of_this_life(self._one(execution_id)):
+            self.take_up(record)
+            return record
+        return None
+
+    async def _one(self, execution_id: str) -> list[Record]:
+        record = await self._ownership.claim_one(execution_id)
+        return [] if record is None else [record]
+
+    async def _of_this_life(self, taking: Awaitable[list[Record]]) -> list[Record]:
+        """What is taken from the database for as long as this life lasts.
+
+        When the answer is lost, nobody knows what was taken: a new life finds out. And what came under the epoch of
+        a life that ended meanwhile has been taken up again by the next one.
+        """
+        epoch = self._ownership.epoch
+        try:
+            records = await taking
+        except NOTHING_DONE:
+            raise
+        except BaseException:
+            if self._ownership.epoch == epoch:
+                self._journal.epoch_lost.set()
+            raise
+        return records if self._ownership.epoch == epoch else []
 
     def take_up(self, record: Record) -> None:
         self._home.adopt(record)
@@ -117,12 +168,12 @@ class Claims:
         messages = await self._ownership.inbox(ADOPT_AT_ONCE)
         self._seen &= {message.inbox_id for message in messages}
         for message in messages:
-            if message.inbox_id in self._seen:
+            record = self._engine.owned.get(message.execution_id)
+            # One that is this replica's in the database and not in memory yet hears of it at a later reading.
+            if record is None or message.inbox_id in self._seen:
                 continue
             self._seen.add(message.inbox_id)
-            record = self._engine.owned.get(message.execution_id)
-            if record is not None:
-                self._engine.apply_if_valid(record, event_of(message))
+            self._engine.apply_if_valid(record, event_of(message))
             self._journal.consume(message.execution_id, message.inbox_id)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from orchestrator.core.decide import IllegalEvent
+from orchestrator.core.decide import IllegalEvent, decide
 from orchestrator.core.events import CancelRequested, PauseRequested, ResumeRequested, SignalReceived
 from orchestrator.core.execution import Execution, ExecutionStatus, prepare
 from orchestrator.core.order import OrderKey, order_key
@@ -18,6 +18,7 @@ from orchestrator.dispatch.claims import NO_ACTION, Claims, document_of
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.outlook import Outlook
 from orchestrator.store.executions import Executions
+from orchestrator.store.hints import Hint, Hints
 from orchestrator.store.journal import Journal
 from orchestrator.store.ownership import Ownership
 from orchestrator.store.record import Duplicate, Outcome, Record, Submission
@@ -27,6 +28,9 @@ RETRIED: Final = frozenset({ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
 
 DURABLE_SECONDS: Final = 10.0
 """How long a caller waits for the flush. After that the outcome is unknown to it: it may ask again with its key."""
+
+TRIES_WHILE_CHANGING_HANDS: Final = 3
+"""Between a look and the next an execution may leave the queue, or come back to it."""
 
 Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
 
@@ -54,6 +58,7 @@ class Commands:
         ownership: Ownership,
         journal: Journal,
         executions: Executions,
+        hints: Hints,
         outlook: Outlook,
         ids: Ids,
     ) -> None:
@@ -63,6 +68,7 @@ class Commands:
         self._ownership = ownership
         self._journal = journal
         self._executions = executions
+        self._hints = hints
         self._outlook = outlook
         self._ids = ids
         self._clock: Clock = dispatcher.clock
@@ -115,23 +121,36 @@ class Commands:
     async def command(self, client_id: str, execution_id: str, event: Command) -> ExecutionStatus | None:
         """Carry out a command and wait until it is durable.
 
-        Returns the status it led to, or None if another replica drives the execution and will carry it out.
-        Raises `UnknownExecution` or `WrongState`.
+        Returns the status it led to, or None if another replica drives the execution and will carry it out: unless
+        what happens meanwhile forbids it. Raises `UnknownExecution` or `WrongState`.
         """
-        record = self._engine.owned.get(execution_id)
-        if record is None:
-            record = await self._claim(execution_id, client_id)
-        if record is None:
-            snapshot = await self._executions.find(client_id, execution_id)
-            if snapshot is None:
-                raise UnknownExecution(execution_id)
-            if snapshot.execution.is_final:
-                raise WrongState(f"the execution is {snapshot.execution.status.value}")
-            if not await self._ownership.send(execution_id, client_id, document_of(event)):
-                raise WrongState("the execution is just changing hands; ask again")
-            return None
-        if record.execution.client_id != client_id:
+        for _ in range(TRIES_WHILE_CHANGING_HANDS):
+            record = self._engine.owned.get(execution_id) or await self._claim(execution_id, client_id)
+            if record is not None:
+                return await self._carry_out(record, client_id, event)
+            if await self._leave_for_owner(client_id, execution_id, event):
+                return None
+        raise WrongState("the execution is just changing hands; ask again")
+
+    async def _leave_for_owner(self, client_id: str, execution_id: str, event: Command) -> bool:
+        """Leave the command for the replica that drives the execution; False if none does any more."""
+        snapshot = await self._executions.find(client_id, execution_id, whole=True)
+        if snapshot is None:
             raise UnknownExecution(execution_id)
+        try:
+            # What is durable already forbids it: the client is told so, as the owner would tell it.
+            decide(snapshot.execution, event, self._clock.now())
+        except IllegalEvent as refusal:
+            raise WrongState(str(refusal)) from None
+        if not await self._ownership.send(execution_id, client_id, document_of(event)):
+            return False
+        if snapshot.owner is not None:
+            self._hints.tell(Hint.INBOX, snapshot.owner)
+        return True
+
+    async def _carry_out(self, record: Record, client_id: str, event: Command) -> ExecutionStatus:
+        if record.execution.client_id != client_id:
+            raise UnknownExecution(record.execution.execution_id)
         durable = asyncio.Event()
         try:
             self._engine.apply(record, event, (), durable.set)
@@ -145,10 +164,7 @@ class Commands:
         """Take the execution out of the queue, if it is this client's and nobody drives it yet."""
         if await self._executions.find(client_id, execution_id) is None:
             raise UnknownExecution(execution_id)
-        record = await self._ownership.claim_one(execution_id)
-        if record is not None:
-            self._claims.take_up(record)
-        return record
+        return await self._claims.claim_one(execution_id)
 
     def _new(self, request: ExecuteRequest) -> Execution:
         return Execution(

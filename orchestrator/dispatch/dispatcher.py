@@ -6,6 +6,7 @@ refused or did not answer is not asked again before its time.
 
 import asyncio
 from collections.abc import Mapping
+from math import inf
 
 import structlog
 
@@ -23,6 +24,7 @@ from orchestrator.dispatch.fleet import Assignment, Fleet, Worker
 from orchestrator.dispatch.histories import Histories
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.ready import Parked
+from orchestrator.dispatch.rivals import Rivals
 from orchestrator.dispatch.watch import Hub
 from orchestrator.store.journal import Journal
 from orchestrator.store.record import Conversation, Record
@@ -45,16 +47,19 @@ class Dispatcher:
         self.refusals: dict[str, dict[str, dict[str, Refusal]]] = {}
         """By execution id, stage and worker id."""
         self.histories = Histories(fleet)
+        self.rivals = Rivals(2 * pace.poll)
         self._parked = Parked()
         self._pump_is_due = False
         self._is_offering = True
+        self.offers_until = inf
+        """Monotonic seconds: past its lease a replica offers nothing, for its executions may be another's by then."""
         self.hungry = asyncio.Event()
         """Set when the queue in the database should be claimed from."""
 
     def begin(self, epoch: int) -> None:
         """A new life: nothing that an earlier one held is valid any more."""
         self.fences = Fences(epoch)
-        self.engine.owned.clear()
+        self.engine.begin()
         self.refusals.clear()
         self._parked.clear()
         for worker in self.fleet:
@@ -69,13 +74,17 @@ class Dispatcher:
             self._pump_is_due = True
             asyncio.get_running_loop().call_soon(self._pump)
 
+    @property
+    def is_offering(self) -> bool:
+        return self._is_offering
+
     def stop_offering(self) -> None:
         """The replica ends: what is at workers may still come in, nothing more goes out to be worked on."""
         self._is_offering = False
 
     def _pump(self) -> None:
         self._pump_is_due = False
-        if not self._is_offering:
+        if not self._is_offering or self.clock.monotonic() >= self.offers_until:
             return
         while (action := self._next_action()) is not None:
             key, stage = self.engine.ready[action].pop()
@@ -99,16 +108,27 @@ class Dispatcher:
         for action, ready in self.engine.ready.items():
             if ready.entries and self.fleet.has_credit(action):
                 key = ready.entries[0][0]
+                if self.rivals and self.rivals.goes_before(action, key, self.clock.monotonic()):
+                    continue
                 if best_key is None or key < best_key:
                     best, best_key = action, key
         return best
+
+    def starving(self) -> dict[str, OrderKey]:
+        """The first that waits for each action of which no slot is to be had, at home or as a guest's."""
+        return {
+            action: ready.entries[0][0]
+            for action, ready in self.engine.ready.items()
+            if ready.entries and not self.fleet.has_credit(action)
+        }
 
     def _place(self, record: Record, stage: str, action: str) -> None:
         execution_id = record.execution.execution_id
         refused = self.refused(execution_id, stage)
         candidates = (worker.facts for worker in self.fleet.offering(action))
         now = self.clock.monotonic()
-        chosen = choose(candidates, action, execution_id, refused, now)
+        lost = record.execution.stages[stage].lost_workers
+        chosen = choose(candidates, action, execution_id, refused, now, lost)
         if chosen is None and (reasons := self._refused_by_all(action, refused, now)) is not None:
             self.fail_unoffered(record, stage, FailureCode.REFUSED, f"every worker refuses it: {reasons}")
             return

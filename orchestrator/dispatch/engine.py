@@ -37,7 +37,7 @@ from orchestrator.core.execution import (
 )
 from orchestrator.core.order import OrderKey, order_key
 from orchestrator.core.seams import Clock
-from orchestrator.core.stage import StageStatus
+from orchestrator.core.stage import Stage, StageStatus
 from orchestrator.dispatch.owned import Owned as OwnedExecutions
 from orchestrator.dispatch.ready import ReadyQueue
 from orchestrator.dispatch.watch import Hub, Notice
@@ -76,6 +76,14 @@ class Engine:
         self.ready = ReadyQueue()
         self._delayed: list[tuple[float, str, str]] = []
         self._signals: list[tuple[float, str, str]] = []
+
+    def begin(self) -> None:
+        """A new life: nothing is owned yet, and nothing that was put off counts any more."""
+        self.owned.clear()
+        self._delayed.clear()
+        self._signals.clear()
+        for _, ready in self.ready.items():
+            ready.entries.clear()
 
     def take_up(self, record: Record) -> None:
         """Drive this execution from now on: it is durable, and this replica's."""
@@ -201,11 +209,20 @@ class Engine:
                         heappush(self._signals, (due, record.execution.execution_id, stage))
 
 
+def _as_told(execution: Execution, stage: Stage) -> Stage:
+    """The stage of a step that became durable, no less far than what was told of the same attempt meanwhile.
+
+    Progress leaves before its flush, and so before the notice of the step that came before it.
+    """
+    now = execution.stages[stage.name]
+    return stage._replace(progress=now.progress) if now.fence == stage.fence else stage
+
+
 def _notices(execution: Execution, step: Step, first: int) -> list[Notice]:
     """What watchers are told of a step once it is durable."""
     about = {"executionId": execution.execution_id, "status": step.status.value, "progress": step.progress}
     notices = [
-        Notice(number, "stage", {**about, "stage": stage_document(execution, stage)})
+        Notice(number, "stage", {**about, "stage": stage_document(execution, _as_told(execution, stage))})
         for number, stage in enumerate(step.stages, first)
     ]
     last = first + len(step.stages)

@@ -5,7 +5,7 @@ of one, never share an epoch; the counter never repeats within it. Both together
 any language can echo the fence as a JSON number.
 """
 
-from itertools import count
+from orchestrator.core.fence import epoch_of, fence_of
 
 
 class Fences:
@@ -13,10 +13,12 @@ class Fences:
 
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
-        self._counter = count(1)
+        self._counter = 0
 
     def next(self) -> int:
-        counter = next(self._counter)
-        if counter >> 32:
-            raise OverflowError("this replica has made four thousand million offers in one life: restart it")
-        return self._epoch << 32 | counter
+        self._counter += 1
+        return fence_of(self._epoch, self._counter)
+
+    def is_to_come(self, fence: int) -> bool:
+        """Whether this life might issue the fence, and has not yet."""
+        return epoch_of(fence) == self._epoch and fence > fence_of(self._epoch, self._counter)

@@ -1,7 +1,8 @@
-"""The workers at home with this replica: their slots, what each holds, and how each is reached.
+"""The workers that this replica can ask: their slots, what each holds, and how each is reached.
 
 A slot is taken when an offer is sent and freed when the attempt is over for the worker: refused, expired, reported,
-settled or lost. So no worker is ever offered more than it said it takes, whatever it answers.
+settled or lost. So no worker is ever offered more than it said it takes, whatever it answers. A guest is at home with
+another replica: there all of its slots are counted, here those that its home grants.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from orchestrator.core.fading import NOTHING, Fading
 from orchestrator.core.placement import Candidate, Refusal
 from orchestrator.dispatch.link import Link
 from protocol.packets import Heartbeat, Registration
@@ -41,7 +43,11 @@ class Assignment:
 
 @dataclass(slots=True)
 class Worker:
-    """One registered worker. `facts` is what placement looks at; `link` is None while it cannot be reached."""
+    """One registered worker. `facts` is what placement looks at; `link` is None while it cannot be reached.
+
+    `home` is the replica where a guest is at home, None for one that is at home here, `since` when it came home in
+    database time, `lent` the fences of other owners' attempts that it holds.
+    """
 
     worker_id: str
     instance_id: str
@@ -54,9 +60,18 @@ class Worker:
     last_seen: float = 0.0
     load: float | None = None
     link: Link | None = None
+    home: str | None = None
+    since: datetime | None = None
     assignments: dict[int, Assignment] = field(default_factory=dict)
+    lent: set[int] = field(default_factory=set)
     faults: int = 0
+    restarts: Fading = NOTHING
     known: bool = True
+
+    @property
+    def is_at_home(self) -> bool:
+        """Whether this replica is its home."""
+        return self.home is None and self.known
 
     @property
     def status(self) -> str:
@@ -90,6 +105,10 @@ class Fleet:
     def get(self, worker_id: str) -> Worker | None:
         return self._workers.get(worker_id)
 
+    def in_reach(self) -> list[str]:
+        """The ids of the workers that are connected."""
+        return [worker.worker_id for worker in self if worker.facts.connected]
+
     def actions(self) -> list[str]:
         """The actions that a worker in reach offers."""
         return [
@@ -99,16 +118,24 @@ class Fleet:
     def offering(self, action: str) -> Sequence[Worker]:
         return self._by_action.get(action, ())
 
+    def actions_at_home(self) -> list[str]:
+        """The actions that a worker in reach offers which is at home here."""
+        return [
+            action
+            for action, workers in self._by_action.items()
+            if any(worker.facts.connected and worker.is_at_home for worker in workers)
+        ]
+
     def slots(self, action: str) -> int:
-        """How many slots the workers in reach have for the action."""
+        """How many slots the workers in reach that are at home here have for the action."""
         return sum(
             worker.facts.slots
             for worker in self.offering(action)
-            if worker.facts.connected and not worker.facts.draining
+            if worker.facts.connected and not worker.facts.draining and worker.is_at_home
         )
 
     def window(self, action: str) -> int:
-        """How many ready stages of an action memory holds: none without a worker.
+        """How many ready stages of an action memory holds: none without a worker at home, for guests' homes claim too.
 
         Alone, a replica holds a long stretch, which saves the way through the queue's table; with others, only what
         its slots will soon take, so that it does not sit on work that others could do.
@@ -149,10 +176,11 @@ class Fleet:
         replaced = before is not None and before.known and before.instance_id != instance_id
         if before is not None:
             self._remove_from_actions(before)
-            worker.assignments = before.assignments
+            worker.assignments, worker.lent = before.assignments, before.lent
             facts.expected_ms = before.facts.expected_ms
             facts.executions = before.facts.executions
-            facts.free = facts.slots - len(worker.assignments)
+            facts.standing, worker.restarts = before.facts.standing, before.restarts
+            _count(worker)
             if not replaced:
                 worker.link, facts.connected = before.link, before.facts.connected
         self._workers[worker.worker_id] = worker
@@ -181,9 +209,10 @@ class Fleet:
                 del self._by_action[action]
 
     def take(self, worker: Worker, assignment: Assignment) -> None:
-        """Debit a slot."""
+        """Debit a slot, or take one over that was lent to the former owner."""
+        worker.lent.discard(assignment.fence)
         worker.assignments[assignment.fence] = assignment
-        worker.facts.free = worker.facts.slots - len(worker.assignments)
+        _count(worker)
         held = worker.facts.executions
         held[assignment.execution_id] = held.get(assignment.execution_id, 0) + 1
 
@@ -192,12 +221,27 @@ class Fleet:
         assignment = worker.assignments.pop(fence, None)
         if assignment is None:
             return None
-        worker.facts.free = worker.facts.slots - len(worker.assignments)
+        _count(worker)
         held = worker.facts.executions
         held[assignment.execution_id] -= 1
         if not held[assignment.execution_id]:
             del held[assignment.execution_id]
         return assignment
+
+    def lend(self, worker: Worker, fence: int) -> None:
+        """Debit a slot for another owner's attempt."""
+        worker.lent.add(fence)
+        _count(worker)
+
+    def take_back(self, worker: Worker, fence: int) -> None:
+        """Credit the slot of another owner's attempt that is over."""
+        worker.lent.discard(fence)
+        _count(worker)
+
+    def grant(self, worker: Worker, slots: int) -> None:
+        """A guest's home says how many attempts it may have of this replica's."""
+        worker.facts.slots = slots
+        _count(worker)
 
     def beat(self, worker: Worker, heartbeat: Heartbeat, now: float, lease: float) -> None:
         """A heartbeat: the leases of what the worker says it runs begin anew."""
@@ -209,3 +253,7 @@ class Fleet:
         for fence, assignment in worker.assignments.items():
             if assignment.lease_until is not None and (held is None or fence in held):
                 assignment.lease_until = now + lease
+
+
+def _count(worker: Worker) -> None:
+    worker.facts.free = worker.facts.slots - len(worker.assignments) - len(worker.lent)

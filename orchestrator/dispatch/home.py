@@ -1,41 +1,56 @@
-"""This replica as the home of workers: they register, open and close links, beat, are probed, drain."""
+"""This replica as the home of workers: they register, open and close links, beat, are probed, drain.
+
+Others' workers come as guests: their homes present them, and here they are known like any other.
+"""
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
+from zlib import crc32
 
 import aiohttp
 import structlog
 from yarl import URL
 
 from orchestrator.core.document import stage_id
-from orchestrator.core.requests import RegistrationRefused
+from orchestrator.core.placement import Refusal
+from orchestrator.core.requests import Crowded, RegistrationRefused
 from orchestrator.core.seams import Clock, Ids
 from orchestrator.core.stage import Stage, StageStatus
+from orchestrator.core.standing import Offence, standing_document
 from orchestrator.core.template_stage import StageSpec
 from orchestrator.dispatch.answers import Answers
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import Assignment, Worker
 from orchestrator.dispatch.http_link import HttpLink
-from orchestrator.dispatch.link import Link
+from orchestrator.dispatch.link import Link, Receiver
 from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.peer_link import Dial
+from orchestrator.dispatch.peer_messages import Present
+from orchestrator.dispatch.relay import Relay
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.record import Record
 from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
 from protocol.packets import PROTOCOL_VERSION, Directive, Drain, Heartbeat, Registered, Registration
 
 PROBE_TIMEOUT: Final = 3.0
+RESTARTS_HALF_LIFE: Final = 60.0
+REGISTERED_AT_ONCE: Final = 32
+MOST_REGISTERING: Final = 512
+"""A fleet that comes at once is let in by and by; who finds so many before it is told to come back."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How this replica reaches workers, and how they reach it."""
+    """How this replica reaches workers and its peers, and how they reach it. Without `dial` it reaches no peer."""
 
     session: aiohttp.ClientSession
     secret: str
     public_url: str
+    dial: Dial | None = None
 
 
 class Home:
@@ -45,6 +60,8 @@ class Home:
         self,
         dispatcher: Dispatcher,
         answers: Answers,
+        relay: Relay,
+        receiver: Receiver,
         registry: WorkerRegistry,
         reach: Reach,
         ids: Ids,
@@ -53,18 +70,32 @@ class Home:
     ) -> None:
         self._dispatcher = dispatcher
         self._answers = answers
+        self._relay = relay
+        self._receiver = receiver
         self._registry = registry
         self._reach = reach
         self._ids = ids
         self._replica_id = replica_id
         self._tasks = tasks
+        self._registering = 0
+        self._door = asyncio.Semaphore(REGISTERED_AT_ONCE)
         self._clock: Clock = dispatcher.clock
         self._pace: Pace = dispatcher.pace
 
     # ------------------------------------------------------------------------------------------------ coming, going
 
     async def register(self, registration: Registration) -> Registered:
-        """Enter a worker. Raises `RegistrationRefused` for a protocol or a URL that cannot be used."""
+        """Enter a worker. Raises `RegistrationRefused` for a protocol or a URL that cannot be used, and `Crowded`."""
+        if self._registering >= MOST_REGISTERING:
+            raise Crowded(1 + crc32(registration.worker_id.encode()) % 1000 / 200)
+        self._registering += 1
+        try:
+            async with self._door:
+                return await self._register(registration)
+        finally:
+            self._registering -= 1
+
+    async def _register(self, registration: Registration) -> Registered:
         if registration.protocol != PROTOCOL_VERSION:
             raise RegistrationRefused(
                 "protocol", f"protocol {registration.protocol} is not spoken here, {PROTOCOL_VERSION} is"
@@ -81,8 +112,8 @@ class Home:
                 answers = False
             if not answers:
                 raise RegistrationRefused("url", f"nothing answers at {registration.url}")
-        await self._registry.register(registration, instance_id, self._replica_id)
-        self._enter(registration, instance_id, link)
+        since = await self._registry.register(registration, instance_id, self._replica_id)
+        self._come_home(registration, instance_id, link, since)
         log.info("worker.registered", worker_id=registration.worker_id, instance_id=instance_id, url=registration.url)
         return Registered(
             worker_id=registration.worker_id,
@@ -91,8 +122,38 @@ class Home:
             websocket_url=self._websocket_url(registration.worker_id),
         )
 
-    def _enter(self, registration: Registration, instance_id: str, link: HttpLink | None) -> None:
+    def _come_home(
+        self, registration: Registration, instance_id: str, link: HttpLink | None, since: datetime
+    ) -> Worker:
+        """The worker is at home here now; what it holds of others' executions takes its slots as well."""
         before = self._dispatcher.fleet.get(registration.worker_id)
+        replaced = before is not None and before.known and before.instance_id != instance_id
+        worker = self._enter(registration, instance_id, link)
+        worker.since = since
+        self._relay.registered(worker, registration.running, replaced=replaced)
+        return worker
+
+    def present(self, guest: Present, home: str, link: Link) -> None:
+        """Another replica says that the worker is at home there. The one where it registered last is right."""
+        before = self._dispatcher.fleet.get(guest.worker_id)
+        if before is not None and before.known and before.since is not None and before.since > guest.since:
+            return
+        if before is not None and before.is_at_home:
+            self._relay.moved(before)
+        worker = self._enter(guest.registration, guest.registration.instance_id or "", None)
+        worker.home, worker.since = home, guest.since
+        worker.facts.is_guest = True
+        worker.facts.one_stage_of_an_execution = guest.one_stage_of_an_execution
+        self._dispatcher.fleet.grant(worker, 0)
+        self.connected(guest.worker_id, link)
+        if worker.url is not None:
+            self._resume_over_http(worker)
+
+    def _enter(self, registration: Registration, instance_id: str, link: HttpLink | None) -> Worker:
+        before = self._dispatcher.fleet.get(registration.worker_id)
+        if before is not None and before.home is not None:
+            # The way through another home is not the way to it any more.
+            before.link, before.facts.connected = None, False
         old_link = before.link if before is not None else None
         now = self._clock.monotonic()
         worker, replaced = self._dispatcher.fleet.enter(registration, instance_id, now, self._clock.now())
@@ -103,6 +164,8 @@ class Home:
                     assignment.lease_until = now + self._pace.lease
             elif replaced:
                 self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew")
+        if replaced:
+            self._rest(worker, now)
         if link is not None and isinstance(old_link, HttpLink) and old_link.url == link.url and not replaced:
             # The same life at the same place: its open calls go on.
             link, worker.facts.connected = None, True
@@ -114,6 +177,22 @@ class Home:
             self._resume_over_http(worker)
         self._dispatcher.forget_refusals_of(worker.worker_id)
         self._dispatcher.unpark_all()
+        return worker
+
+    def _rest(self, worker: Worker, now: float) -> None:
+        """A worker that is started again and again is left alone for a while, and for longer each time."""
+        worker.restarts = worker.restarts.one_more(now, RESTARTS_HALF_LIFE)
+        times = round(worker.restarts.now(now, RESTARTS_HALF_LIFE))
+        if times > 1:
+            rest = min(self._pace.refused_again * 2 ** (times - 2), self._pace.refused_longest)
+            why = f"was started anew {times} times within a short while"
+            worker.facts.resting = Refusal("restarting", why, now + rest)
+
+    def offended(self, worker_id: str, offence: Offence) -> None:
+        """The worker sent what its transport had to refuse."""
+        worker = self._dispatcher.fleet.get(worker_id)
+        if worker is not None:
+            self._answers.conduct.note(worker, offence)
 
     def _instance(self, registration: Registration) -> str:
         """A worker that names no life of its own and is still at the same URL is taken to be living on."""
@@ -133,10 +212,28 @@ class Home:
         """Workers reached by URL whose home died, or that this replica's earlier life knew: theirs is here now."""
         for row in await self._registry.take_home(self._replica_id):
             known = self._dispatcher.fleet.get(row.worker_id)
-            if known is not None and known.known:
+            if known is not None and known.is_at_home:
                 continue
             registration = registration_of(row)
-            self._enter(registration, row.instance_id, self._http_link(row.worker_id, registration.url or ""))
+            link = self._http_link(row.worker_id, registration.url or "")
+            worker = self._come_home(registration, row.instance_id, link, row.home_since)
+            self._tasks.create_task(self._readopt(worker, link))
+
+    async def _readopt(self, worker: Worker, link: HttpLink) -> None:
+        """Ask the worker what it holds: the rest goes back to be offered, uncharged; others' attempts take its slots.
+
+        One that cannot be asked is taken at its answer to `process`, which it has been sent again.
+        """
+        begun = [fence for fence, held in worker.assignments.items() if held.started_at is not None]
+        held = await link.held()
+        if held is None or worker.link is not link:
+            return
+        fences = {key.fence for key in held}
+        for fence in begun:
+            if fence not in fences:
+                reason = "it was asked, and does not hold the attempt"
+                self._answers.not_started(worker.worker_id, fence, reason, None)
+        self._relay.registered(worker, held, replaced=False)
 
     def _resume_over_http(self, worker: Worker) -> None:
         """The call that carried an attempt died with its caller: ask for it again.
@@ -204,6 +301,7 @@ class Home:
             return
         worker.link, worker.facts.connected = None, False
         log.info("worker.unlinked", worker_id=worker_id, attempts=len(worker.assignments))
+        self._relay.left(worker)
         for assignment in list(worker.assignments.values()):
             if assignment.started_at is None and assignment.grace_until is None:
                 self._answers.offer_unanswered(worker_id, assignment.fence, "its link closed before it answered")
@@ -221,6 +319,10 @@ class Home:
 
     # --------------------------------------------------------------------------------------------------- being alive
 
+    def standing(self, worker: Worker) -> dict[str, Any]:
+        """What the worker did that no honest one does, as documents show it."""
+        return standing_document(worker.facts.standing, self._clock.monotonic())
+
     def beat(self, worker_id: str, heartbeat: Heartbeat) -> list[Directive] | None:
         """A heartbeat's directives; None for a worker that is not known here and has to register again."""
         worker = self._dispatcher.fleet.get(worker_id)
@@ -230,6 +332,8 @@ class Home:
         self._answers.beat(worker, heartbeat)
         if not worker.known:
             return None
+        if worker.is_at_home:
+            self._relay.beat(worker, heartbeat)
         directives = [Directive(directive="drain")] if worker.facts.draining and not heartbeat.draining else []
         for key in heartbeat.running or ():
             record = self._dispatcher.engine.owned.get(key.execution_id)
@@ -250,6 +354,7 @@ class Home:
                 held = worker.assignments.get(fence)
                 if held is not None and held.lease_until is not None:
                     held.lease_until = now + self._pace.lease
+            self._relay.beat_of(worker, worker.link.open_calls())
             if now - worker.last_seen >= self._pace.heartbeat:
                 self._tasks.create_task(self._probe(worker, worker.link))
 
@@ -259,18 +364,26 @@ class Home:
             for held in worker.assignments.values()
             if held.started_at is not None
         ]
+        attempts += [(key.execution_id, key.stage_id, key.fence) for key in self._relay.begun(worker)]
         if await link.probe(attempts):
             if not worker.facts.connected:
                 log.info("worker.reachable", worker_id=worker.worker_id)
                 worker.facts.connected = True
                 self._dispatcher.unpark_all()
-            self._answers.heard(worker.worker_id)
+            self._receiver.heard(worker.worker_id)
         elif worker.facts.connected and self._clock.monotonic() - worker.last_seen >= self._pace.lease:
             log.warning("worker.unreachable", worker_id=worker.worker_id)
             worker.facts.connected = False
 
     def _http_link(self, worker_id: str, url: str) -> HttpLink:
-        return HttpLink(worker_id, url, self._reach.session, self._reach.secret, self._answers, self._pace, self._tasks)
+        return HttpLink(
+            worker_id, url, self._reach.session, self._reach.secret, self._receiver, self._pace, self._tasks
+        )
+
+    @property
+    def public_url(self) -> str:
+        """Where this replica is reached."""
+        return self._reach.public_url
 
     def _websocket_url(self, worker_id: str) -> str:
         return f"{self._reach.public_url.replace('http', 'ws', 1)}/api/workers/{worker_id}/link"

@@ -25,6 +25,7 @@ from protocol.errors import FailureCode, ProtocolError, RefusalCode
 from protocol.packets import (
     Accept,
     Ack,
+    AttemptKey,
     Cancel,
     Failure,
     HandshakeAnswer,
@@ -54,6 +55,12 @@ class Reply:
     status: int
     body: bytes
     retry_after_ms: int | None = None
+
+
+class Held(Model):
+    """A worker's answer to `GET /api/held`."""
+
+    attempts: tuple[AttemptKey, ...]
 
 
 class Unreadable(Exception):
@@ -131,6 +138,15 @@ class HttpLink:
             if reply.status == 200 and held[execution_id] == 1:
                 self._report_progress(execution_id, identifier, fence, reply.body)
         return alive
+
+    async def held(self) -> tuple[AttemptKey, ...] | None:
+        """What the worker says that it holds; None of one that does not know the question, or does not answer."""
+        try:
+            reply = await self._call("GET", "/api/held", None, MAX_DOCUMENT_BYTES)
+            return read(Held, reply.body, "what it holds").attempts if reply.status == 200 else None
+        except (Unreadable, *CALL_FAULTS) as fault:
+            log.info("worker.holds_unknown", worker_id=self.worker_id, why=described(fault))
+            return None
 
     async def _answers(self, path: str) -> bool:
         try:

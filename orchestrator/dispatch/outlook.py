@@ -4,6 +4,7 @@ What cannot be derived is None. Nothing here is guessed.
 """
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +20,9 @@ from orchestrator.store.executions import Executions, Waiting
 
 FARTHEST_POSITION: Final = 1000
 
+AskOwner = Callable[[str, str, str], Awaitable[dict[str, Any] | None]]
+"""What another replica says of an execution that it drives, by replica, client and execution id; None for nothing."""
+
 
 class Outlook:
     """Positions, estimates and explanations, as this replica sees them."""
@@ -27,6 +31,7 @@ class Outlook:
         self._dispatcher = dispatcher
         self._executions = executions
         self._line = Line(dispatcher)
+        self.ask_owner: AskOwner | None = None
 
     # ------------------------------------------------------------------------------------------------ estimates
 
@@ -128,6 +133,10 @@ class Outlook:
         if snapshot is None:
             raise UnknownExecution(execution_id)
         record = self._dispatcher.engine.owned.get(execution_id)
+        if record is None and snapshot.owner is not None and self.ask_owner is not None:
+            said = await self.ask_owner(snapshot.owner, client_id, execution_id)
+            if said is not None:
+                return said
         execution = record.execution if record is not None else snapshot.execution
         document = execution_document(execution)
         stages = [self._explain_stage(execution, stage) for stage in execution.stages.values() if not stage.is_final]

@@ -18,6 +18,7 @@ class Pace:
     refused_longest: float = 60.0
     sweep: float = 0.1
     poll: float = 1.0
+    talk: float = 0.05
     call_timeout: float = 10.0
 
     @classmethod

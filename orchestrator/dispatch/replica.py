@@ -18,14 +18,20 @@ from orchestrator.dispatch.claims import Claims
 from orchestrator.dispatch.commands import Commands
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import Fleet
+from orchestrator.dispatch.guests import Guests
 from orchestrator.dispatch.home import Home, Reach
 from orchestrator.dispatch.outlook import Outlook
 from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.peers import Peers
 from orchestrator.dispatch.reaper import Reaper
+from orchestrator.dispatch.reception import Reception
+from orchestrator.dispatch.relay import Relay
 from orchestrator.dispatch.reports import Reports
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.dispatch.watch import Hub
+from orchestrator.dispatch.workers import Workers
 from orchestrator.store.database import UNAVAILABLE
+from orchestrator.store.hints import Hint
 from orchestrator.store.journal import Journal
 from orchestrator.store.store import Store
 
@@ -69,20 +75,36 @@ class Replica:
         self.executions = store.executions
         self.journal = Journal(store.open_flushing, store.blobs, clock, failpoints, replica_id, self._abandon)
         self.dispatcher = Dispatcher(self.journal, clock, self.hub, self.fleet, pace)
-        self.answers = Answers(self.dispatcher, random, self.executions.was_taken, tasks)
-        self.home = Home(self.dispatcher, self.answers, self.registry, reach, ids, replica_id, tasks)
-        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal)
-        self.outlook = Outlook(self.dispatcher, self.executions)
-        self.commands = Commands(
-            self.dispatcher, self.claims, self.ownership, self.journal, self.executions, self.outlook, ids
+        self.answers = Answers(self.dispatcher, random, self.executions.whereabouts, tasks)
+        self.relay = Relay(self.dispatcher, self.executions, replica_id, tasks)
+        self.relay.judge = self.answers.result
+        self.reception = Reception(self.answers, self.relay, self.fleet)
+        self.home = Home(
+            self.dispatcher, self.answers, self.relay, self.reception, self.registry, reach, ids, replica_id, tasks
         )
-        self.reports = Reports(self.answers, self.fleet, self.dispatcher.engine.owned, self.executions)
+        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal)
+        self.hints = store.open_hints(clock)
+        self.outlook = Outlook(self.dispatcher, self.executions)
+        self.guests = Guests(self.dispatcher, self.home, self.answers, self.outlook, tasks)
+        self.peers = Peers(reach.dial, self.dispatcher, self.relay, self.guests, random, tasks)
+        self.outlook.ask_owner = self.peers.explain
+        self.commands = Commands(
+            self.dispatcher, self.claims, self.ownership, self.journal, self.executions, self.hints, self.outlook, ids
+        )
+        self.reports = Reports(self.answers, self.relay, self.fleet, self.dispatcher.engine.owned, self.executions)
         self.reaper = Reaper(self.dispatcher, self.answers, random)
+        self.workers = Workers(
+            self.home, self.reception, self.fleet, self.registry, self.guests, self.peers, replica_id, pace
+        )
+        self._told = {hint: asyncio.Event() for hint in Hint}
+        self._living = asyncio.Lock()
+        self._has_lapsed = False
 
     @property
     def is_alive(self) -> bool:
-        """Whether this replica holds its epoch and may write."""
-        return self.ownership.epoch > 0 and not self.journal.epoch_lost.is_set()
+        """Whether this replica holds its epoch, under a lease that is not over."""
+        has_lease = self.clock.monotonic() < self.dispatcher.offers_until
+        return has_lease and self.ownership.epoch > 0 and not self.journal.epoch_lost.is_set()
 
     async def start(self) -> None:
         """Begin a life and take up what earlier ones left, before any worker can report."""
@@ -96,9 +118,14 @@ class Replica:
             (self._live, self.pace.lease / 3),
             (self._probe, self.pace.heartbeat / 2),
             (self.claims.read_inbox, self.pace.poll),
+            (self._look_elsewhere, self.pace.poll / 2),
         ):
             self._tasks.create_task(self._every(seconds, tick))
         self._tasks.create_task(self._claim_when_hungry())
+        self._tasks.create_task(self._when_told(Hint.INBOX, self.claims.read_inbox))
+        self._tasks.create_task(self._when_told(Hint.REPLICAS, self._live))
+        self._tasks.create_task(self._talk())
+        self._tasks.create_task(self.hints.listen(lambda hint: self._told[hint].set()))
 
     async def stop(self) -> None:
         """End cleanly: nothing more is offered or claimed, everything is flushed, and others need not wait."""
@@ -106,31 +133,63 @@ class Replica:
         with suppress(TimeoutError, *UNAVAILABLE):
             async with asyncio.timeout(STOP_SECONDS):
                 await self.journal.drain()
-                await self.ownership.lapse()
+                async with self._living:
+                    # A renewal after this would keep others waiting for a lease that nobody holds.
+                    self._has_lapsed = True
+                    await self.ownership.lapse()
+                self.hints.tell(Hint.REPLICAS)
+                await self.hints.flush()
         for worker in self.fleet:
-            if worker.link is not None:
+            if worker.link is not None and worker.is_at_home:
                 worker.link.close("the orchestrator stops")
+        with suppress(TimeoutError):
+            await self.guests.close()
         await self._tasks.close()
 
     async def _begin(self) -> None:
+        # As soon as a new epoch stands, and be its answer lost, anybody may adopt what this life drives.
+        self.dispatcher.offers_until = 0.0
+        asked_at = self.clock.monotonic()
         epoch = await self.ownership.register(self.reach.public_url, timedelta(seconds=self.pace.lease))
         self.journal.begin(epoch)
         self.dispatcher.begin(epoch)
+        self.claims.begin()
+        self.claims.offer_under_lease(asked_at)
         log.info("replica.began", replica_id=self.replica_id, epoch=epoch)
         await self.claims.take_over()
         await self.home.take_home()
+        self.hints.tell(Hint.REPLICAS)
         self.dispatcher.hungry.set()
 
     async def _sweep(self) -> None:
         self.reaper.sweep()
 
     async def _live(self) -> None:
-        if self.journal.epoch_lost.is_set() or not await self.claims.renew():
-            log.error("replica.deposed", replica_id=self.replica_id, epoch=self.ownership.epoch)
-            await self._begin()
-            return
-        await self.claims.take_over()
-        await self.home.take_home()
+        async with self._living:
+            if self._has_lapsed:
+                return
+            if self.journal.epoch_lost.is_set() or not await self.claims.renew():
+                log.error("replica.deposed", replica_id=self.replica_id, epoch=self.ownership.epoch)
+                await self._begin()
+                return
+            self.peers.meet(await self.ownership.others() if self.fleet.is_shared else {})
+            await self.claims.take_over()
+            await self.home.take_home()
+
+    async def _look_elsewhere(self) -> None:
+        """What other replicas know: who owns what is held for them, and what they did to executions watched here."""
+        await self.relay.look()
+        owned = self.dispatcher.engine.owned
+        elsewhere = [execution_id for execution_id in self.hub.watched() if execution_id not in owned]
+        if elsewhere:
+            for execution_id, sequence in (await self.executions.sequences(elsewhere)).items():
+                self.hub.stands_at(execution_id, sequence)
+
+    async def _talk(self) -> None:
+        while True:
+            await self.peers.are_linked.wait()
+            self.peers.tell()
+            await self.clock.sleep(self.pace.talk)
 
     async def _probe(self) -> None:
         self.home.probe_quiet()
@@ -142,6 +201,12 @@ class Replica:
                     await self.dispatcher.hungry.wait()
             self.dispatcher.hungry.clear()
             await self._bounded(self.claims.refill)
+
+    async def _when_told(self, hint: Hint, tick: Tick) -> None:
+        while True:
+            await self._told[hint].wait()
+            self._told[hint].clear()
+            await self._bounded(tick)
 
     async def _every(self, seconds: float, tick: Tick) -> None:
         while True:

@@ -5,8 +5,10 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp.http import WebSocketError
 
+from orchestrator.core.standing import Offence
 from orchestrator.dispatch.home import Home
 from orchestrator.dispatch.link import Receiver
 from protocol.codec import LARGE_BYTES, MAX_RESULT_BYTES, decode_worker_frame
@@ -74,9 +76,12 @@ async def serve_link(request: web.Request, home: Home, receiver: Receiver, worke
     try:
         async for message in socket:
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                if _is_too_big(message):
+                    home.offended(worker_id, Offence.TOO_LARGE)
                 break
             receiver.receive(worker_id, await _decoded(message.data))
     except ProtocolError as error:
+        home.offended(worker_id, Offence.MALFORMED)
         log.warning("link.malformed", worker_id=worker_id, code=error.code, path=error.path, why=error.message)
         await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=str(error).encode()[:120])
     finally:
@@ -85,6 +90,10 @@ async def serve_link(request: web.Request, home: Home, receiver: Receiver, worke
         with suppress(asyncio.CancelledError, ConnectionError):
             await writer
     return socket
+
+
+def _is_too_big(message: WSMessage) -> bool:
+    return isinstance(message.data, WebSocketError) and message.data.code == WSCloseCode.MESSAGE_TOO_BIG
 
 
 async def _decoded(frame: str | bytes) -> list[WorkerPacket]:

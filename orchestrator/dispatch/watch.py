@@ -24,12 +24,18 @@ class Watcher:
     execution_id: str
     notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=BACKLOG))
     behind: bool = False
+    stands_at: int | None = None
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, notice: Notice) -> None:
         if len(self.notices) == BACKLOG:
             self.behind = True
         self.notices.append(notice)
+        self._ready.set()
+
+    def fall_behind(self) -> None:
+        """Something happened that this stream will not be told of: it has to look."""
+        self.behind = True
         self._ready.set()
 
     async def next(self, timeout: float) -> list[Notice]:
@@ -61,6 +67,16 @@ class Hub:
             watchers.discard(watcher)
             if not watchers:
                 del self._watchers[watcher.execution_id]
+
+    def watched(self) -> list[str]:
+        return list(self._watchers)
+
+    def stands_at(self, execution_id: str, sequence: int) -> None:
+        """An execution that another replica drives has come this far."""
+        for watcher in self._watchers.get(execution_id, ()):
+            if watcher.stands_at != sequence:
+                watcher.stands_at = sequence
+                watcher.fall_behind()
 
     def is_watched(self, execution_id: str) -> bool:
         return execution_id in self._watchers

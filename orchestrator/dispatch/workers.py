@@ -5,9 +5,14 @@ from collections.abc import Collection, Sequence
 from aiohttp import web
 
 from orchestrator.core.document import instant
-from orchestrator.dispatch.answers import Answers
+from orchestrator.core.standing import GOOD, Offence, standing_document
 from orchestrator.dispatch.fleet import Fleet, Worker
+from orchestrator.dispatch.guests import Guests
 from orchestrator.dispatch.home import Home
+from orchestrator.dispatch.link import Receiver
+from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.peer_link import serve_peer
+from orchestrator.dispatch.peers import Peers
 from orchestrator.dispatch.socket_link import serve_link
 from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
 from protocol.packets import Directive, Heartbeat, Registered, Registration
@@ -16,14 +21,32 @@ from protocol.packets import Directive, Heartbeat, Registered, Registration
 class Workers:
     """What `/api/workers` calls. The registry says who there is, the fleet how those at home here are doing."""
 
-    def __init__(self, home: Home, answers: Answers, fleet: Fleet, registry: WorkerRegistry) -> None:
+    def __init__(
+        self,
+        home: Home,
+        receiver: Receiver,
+        fleet: Fleet,
+        registry: WorkerRegistry,
+        guests: Guests,
+        peers: Peers,
+        replica_id: str,
+        pace: Pace,
+    ) -> None:
         self._home = home
-        self._answers = answers
+        self._receiver = receiver
         self._fleet = fleet
         self._registry = registry
+        self._guests = guests
+        self._peers = peers
+        self._replica_id = replica_id
+        self._pace = pace
 
     async def register(self, registration: Registration) -> Registered:
-        return await self._home.register(registration)
+        registered = await self._home.register(registration)
+        others = self._peers.urls()
+        if not others:
+            return registered
+        return registered.model_copy(update={"orchestrators": (self._home.public_url, *others)})
 
     def beat(self, worker_id: str, heartbeat: Heartbeat) -> Sequence[Directive] | None:
         return self._home.beat(worker_id, heartbeat)
@@ -38,11 +61,20 @@ class Workers:
         rows = await self._registry.list()
         return next((self._document(row) for row in rows if row.worker_id == worker_id), None)
 
+    def offended(self, worker_id: str, offence: Offence) -> None:
+        self._home.offended(worker_id, offence)
+
     def actions(self) -> Collection[str]:
         return self._fleet.actions()
 
     async def serve(self, request: web.Request, worker_id: str) -> web.StreamResponse:
-        return await serve_link(request, self._home, self._answers, worker_id)
+        return await serve_link(request, self._home, self._receiver, worker_id)
+
+    async def serve_peer(self, request: web.Request, replica_id: str, peer_id: str) -> web.StreamResponse | None:
+        """Hold the WebSocket of a replica that means this one, from its upgrade to its end; None for another's."""
+        if replica_id != self._replica_id:
+            return None
+        return await serve_peer(request, self._guests, peer_id, self._pace.lease / 3)
 
     def _document(self, row: RegisteredWorker) -> dict[str, object]:
         worker = self._fleet.get(row.worker_id)
@@ -58,16 +90,18 @@ class Workers:
             "registeredAt": instant(row.registered_at),
         }
         if worker is not None and worker.known:
-            return document | _doing(worker)
+            return document | _doing(worker, row.slots) | {"standing": self._home.standing(worker)}
         status = "draining" if row.draining else "unreachable"
-        return document | {"status": status, "slots": {"total": row.slots, "free": 0}, "load": None, "estimatesMs": {}}
+        unknown = {"load": None, "estimatesMs": {}, "standing": standing_document(GOOD, 0.0)}
+        return document | {"status": status, "slots": {"total": row.slots, "free": 0}} | unknown
 
 
-def _doing(worker: Worker) -> dict[str, object]:
+def _doing(worker: Worker, slots: int) -> dict[str, object]:
+    """Of a guest, `free` are the slots that its home has for this replica."""
     facts = worker.facts
     return {
         "status": worker.status,
-        "slots": {"total": facts.slots, "free": max(facts.free, 0)},
+        "slots": {"total": slots, "free": max(facts.free, 0)},
         "load": worker.load,
         "estimatesMs": dict(facts.expected_ms),
     }

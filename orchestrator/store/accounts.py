@@ -166,11 +166,6 @@ class AccountTables:
     async def remove_session(self, token_hash: bytes) -> None:
         await self._row("remove_session", token_hash)
 
-    async def purge_sessions(self) -> int:
-        """How many had expired and are gone."""
-        purged: int = (await self._row("purge_sessions"))["count"]
-        return purged
-
     async def _row_of_client(self, client_id: str, statement: str, *arguments: Any) -> Any:
         try:
             return await self._row(statement, *arguments)

@@ -1,5 +1,6 @@
 """What one flush writes: rows gathered from memory, turned into the columns that the flush statement unnests."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -9,13 +10,26 @@ import orjson
 
 from orchestrator.core.amounts import UNKNOWN, Amounts, amounts_document
 from orchestrator.core.execution import FINAL, Execution
-from orchestrator.core.stage import Stage, StageStatus
-from orchestrator.store.record import Conversation, Durable, Record, Submission
+from orchestrator.core.stage import Stage
+from orchestrator.store.record import Conversation, Durable, Record, Standing, Submission
 
 INLINE_BYTES: Final = 64 * 1024
 """A payload up to this size stands in its row; a larger one becomes an artifact."""
 
-_COLUMNS: Final = {"keys": 4, "submissions": 13, "changes": 15, "stages": 20, "packets": 7, "queue": 5, "artifacts": 4}
+SHORTEST_REFERENCE: Final = 66
+"""Bytes of a quoted hash: what is shorter refers to no artifact."""
+
+_COLUMNS: Final = {
+    "keys": 4,
+    "submissions": 13,
+    "changes": 15,
+    "stages": 21,
+    "packets": 7,
+    "queue": 5,
+    "artifacts": 4,
+    "uses": 4,
+}
+_HASH: Final = re.compile(rb'"([0-9a-f]{64})"')
 
 
 @dataclass(slots=True)
@@ -51,6 +65,7 @@ class Batch:
     packets: list[tuple[Any, ...]] = field(default_factory=list)
     queue: list[tuple[Any, ...]] = field(default_factory=list)
     artifacts: list[tuple[Any, ...]] = field(default_factory=list)
+    uses: list[tuple[str, str, str, bool]] = field(default_factory=list)
     payloads: dict[tuple[str, str], Artifact] = field(default_factory=dict)
     inbox: list[int] = field(default_factory=list)
     dirty: dict[str, Dirty] = field(default_factory=dict)
@@ -61,7 +76,7 @@ class Batch:
     def add_submission(self, submission: Submission) -> None:
         record, execution = submission.record, submission.record.execution
         self.submitted[execution.execution_id] = submission
-        text, reference = self._payload(execution.client_id, execution.input)
+        text, reference = self._payload(execution, execution.input)
         keyed = submission.key is not None
         if keyed:
             self.keys.append((execution.client_id, submission.key, submission.body_hash, execution.execution_id))
@@ -82,11 +97,8 @@ class Batch:
                 keyed,
             )
         )
-        self.stages += [
-            self._stage(execution, stage)
-            for stage in execution.stages.values()
-            if stage.status is not StageStatus.PENDING
-        ]
+        # What happened since it was begun is in the flush after this one, with its packets and the execution's state.
+        self.stages += [self._stage(execution, stage) for stage in execution.stages.values() if stage.is_kept]
         if not submission.owned:
             self._add_queue(record, submission.action)
 
@@ -117,11 +129,15 @@ class Batch:
         """The executions that this batch writes."""
         return [*self.submitted, *self.dirty]
 
+    def standings(self, epoch: int) -> list[tuple[str, Standing]]:
+        """How each changed execution stands once this batch is written under this epoch, and not otherwise."""
+        return [(change[0], Standing(change[2], epoch if change[-1] else None)) for change in self.changes]
+
     def only(self, execution_id: str) -> "Batch":
         """The same rows for one execution alone."""
         alone = Batch(artifacts=self.artifacts, inbox=self.inbox)
         alone.keys = [row for row in self.keys if row[3] == execution_id]
-        for noun in ("submissions", "changes", "stages", "packets", "queue"):
+        for noun in ("submissions", "changes", "stages", "packets", "queue", "uses"):
             setattr(alone, noun, [row for row in getattr(self, noun) if row[0] == execution_id])
         alone.dirty = {key: dirty for key, dirty in self.dirty.items() if key == execution_id}
         alone.submitted = {key: new for key, new in self.submitted.items() if key == execution_id}
@@ -149,7 +165,7 @@ class Batch:
 
     def _change(self, record: Record, kept: bool) -> tuple[Any, ...]:
         execution = record.execution
-        result, reference = self._payload(execution.client_id, execution.result)
+        result, reference = self._payload(execution, execution.result)
         return (
             execution.execution_id,
             record.revision,
@@ -169,7 +185,7 @@ class Batch:
         )
 
     def _stage(self, execution: Execution, stage: Stage) -> tuple[Any, ...]:
-        result, reference = self._payload(execution.client_id, stage.result)
+        result, reference = self._payload(execution, stage.result)
         return (
             execution.execution_id,
             stage.name,
@@ -191,15 +207,22 @@ class Batch:
             stage.started_at,
             stage.finished_at,
             stage.yields,
+            _losses(stage),
         )
 
-    def _payload(self, client_id: str, value: Any) -> tuple[str | None, str | None]:
+    def _payload(self, execution: Execution, value: Any) -> tuple[str | None, str | None]:
         """A JSON payload's text, or the hash of the artifact it becomes; (None, None) for nothing."""
         if value is None:
             return None, None
+        client_id = execution.client_id
         if (digest := self._large.get((client_id, id(value)))) is not None:
+            self._use(execution, digest, made=True)
             return None, digest
         data = orjson.dumps(value)
+        if len(data) >= SHORTEST_REFERENCE:
+            # Whatever looks like a hash may be a reference: one too many kept is harmless, one too few is a loss.
+            for found in sorted(set(_HASH.findall(data))):
+                self._use(execution, found.decode(), made=False)
         if len(data) <= INLINE_BYTES:
             return data.decode(), None
         digest = sha256(data).hexdigest()
@@ -207,11 +230,20 @@ class Batch:
             self.payloads[client_id, digest] = Artifact(client_id, digest, data)
             self.artifacts.append((client_id, digest, len(data), ""))
         self._large[client_id, id(value)] = digest
+        self._use(execution, digest, made=True)
         return None, digest
+
+    def _use(self, execution: Execution, digest: str, *, made: bool) -> None:
+        """The execution refers to this artifact; `made` are those that this batch itself makes."""
+        self.uses.append((execution.execution_id, execution.client_id, digest, made))
 
 
 def _estimate(estimate: Amounts) -> str | None:
     return None if estimate == UNKNOWN else orjson.dumps(amounts_document(estimate)).decode()
+
+
+def _losses(stage: Stage) -> str | None:
+    return orjson.dumps([[loss.worker_id, loss.reason] for loss in stage.losses]).decode() if stage.losses else None
 
 
 def _document(value: Any) -> str | None:

@@ -6,6 +6,7 @@ disk. So what stands under a hash has that hash, and what breaks off leaves noth
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from orchestrator.store.private_file import sync_folder
 CHUNK_BYTES: Final = 1024 * 1024
 PART_BYTES: Final = 5 * CHUNK_BYTES
 """How much of an upload is in memory at once; the least that S3 takes as a part."""
+_NAMED: Final = re.compile(r"([^/]+)/[0-9a-f]{2}/([0-9a-f]{64})")
 ABANDONED: Final = timedelta(days=1)
 """Older than this, an unfinished upload in a folder is a dead process's."""
 UPLOADS: Final = "uploads"
@@ -93,6 +95,37 @@ class ObjectBlobs:
         with _faults():
             found = await self._store.get_async(_path(client_id, sha256))
         return _views(found.stream(min_chunk_size=CHUNK_BYTES))
+
+    async def stored_before(self, before: datetime) -> AsyncIterator[list[tuple[str, str]]]:
+        """Clients and hashes of what was written before this time and not since, some at a time."""
+        with _faults():
+            async for listed in self._store.list():
+                found = [_NAMED.fullmatch(each["path"]) for each in listed if each["last_modified"] < before]
+                if stored := [(name[1], name[2]) for name in found if name is not None]:
+                    yield stored
+
+    async def remove(self, client_id: str, sha256: str, before: datetime) -> bool:
+        """Remove what was written before this time; what was written anew since stays, and False is returned.
+
+        In a folder the file is put aside before it is looked at: one that an upload puts there meanwhile is another.
+        Elsewhere an upload of the very same bytes in the moment between look and removal would be lost.
+        """
+        path, aside = _path(client_id, sha256), f"{UPLOADS}/{self._ids.new('removal')}"
+        with _faults():
+            if not await self._is_older(path, before):
+                return False
+            if self._folder is None:
+                await self._store.delete_async(path)
+                return True
+            await self._store.rename_async(path, aside)
+            if not await self._is_older(aside, before):
+                await self._store.rename_async(aside, path)
+                return False
+            await self._store.delete_async(aside)
+        return True
+
+    async def _is_older(self, path: str, before: datetime) -> bool:
+        return (await self._store.head_async(path))["last_modified"] < before
 
     async def _place(self, pieces: AsyncIterable[Any], name: Callable[[], str]) -> None:
         """Write the pieces, then give them the name that is known when all of them have come."""

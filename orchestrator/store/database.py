@@ -1,6 +1,7 @@
-"""Connections to PostgreSQL: two for the journal with pinned plans, one for control, a pool for everything else.
+"""Connections to PostgreSQL: two for the journal with pinned plans, a pair for leases, a pool for everything else.
 
-Every connect, acquire, statement and close is bounded in time.
+Every connect, acquire, statement, lock and close is bounded in time. The server gives a statement up before its caller
+does, so that what was given up is not carried out later.
 """
 
 import asyncio
@@ -12,27 +13,48 @@ import asyncpg
 import structlog
 
 from orchestrator.shipped import shipped
+from orchestrator.store.breaker import Breaker, DatabaseAway
 
 SCHEMA_VERSION: Final = 1
 CONNECT_SECONDS: Final = 10.0
-STATEMENT_SECONDS: Final = 30.0
+STATEMENT_SECONDS: Final = 20.0
+ANSWER_SECONDS: Final = STATEMENT_SECONDS + 5.0
+"""Longer than the server works at a statement: past this it is the network that is silent."""
+LOCK_SECONDS: Final = 3.0
+"""The journal holds the lease's row while it waits for a lock: well below a lease, so that it can be renewed."""
+LEASE_STATEMENT_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 5.0
 POOL_SIZE: Final = 8
+LEASE_POOL_SIZE: Final = 2
+MOST_CALLS: Final = 256
+"""So many calls may use the pool or wait for it at once; the next one is told to come back."""
 
 UNAVAILABLE: Final = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,
+    # A session that was terminated between two of its statements: its connection is still to learn that it is closed.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.PostgresSystemError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.DiskFullError,
-    asyncpg.QueryCanceledError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
 )
 """What the database being away looks like. After one of these a commit's outcome is unknown, not failed."""
+
+NOTHING_DONE: Final = (
+    DatabaseAway,
+    asyncpg.DiskFullError,
+    asyncpg.QueryCanceledError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,
+)
+"""Those after which it is known: the server was not asked, or says that it did not do it."""
 
 # A statement prepared while the tables are empty keeps its sequential scan for ever; a generic plan through the
 # indexes is right at every size.
@@ -41,8 +63,10 @@ _PINNED_PLANS: Final = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    "jit": "off",
+    "lock_timeout": f"{LOCK_SECONDS:g}s",
 }
+_SETTINGS: Final = {"application_name": "baton", "jit": "off", "statement_timeout": f"{STATEMENT_SECONDS:g}s"}
+_LEASE_SETTINGS: Final = {"lock_timeout": f"{LOCK_SECONDS:g}s", "statement_timeout": f"{LEASE_STATEMENT_SECONDS:g}s"}
 
 log = structlog.get_logger()
 
@@ -52,17 +76,17 @@ class DatabaseRefused(Exception):
 
 
 class Database:
-    """One PostgreSQL database and this process's connections to it."""
+    """One PostgreSQL database and this process's connections to it.
 
-    def __init__(self, dsn: str) -> None:
+    With a `breaker`, calls for the pool are turned away while it is open; leases are always tried.
+    """
+
+    def __init__(self, dsn: str, breaker: Breaker | None = None) -> None:
         self.dsn = dsn
+        self._breaker = breaker
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-
-    @property
-    def pool(self) -> "asyncpg.Pool[asyncpg.Record]":
-        if self._pool is None:
-            raise RuntimeError("the database is not open")
-        return self._pool
+        self._leases: asyncpg.Pool[asyncpg.Record] | None = None
+        self._calls = 0
 
     async def open(self) -> None:
         """Connect, create the schema in an empty database, and refuse settings that would lose acknowledged work."""
@@ -75,41 +99,102 @@ class Database:
             await _prepare_schema(connection)
         finally:
             await connection.close(timeout=CLOSE_SECONDS)
-        self._pool = await asyncpg.create_pool(
-            self.dsn,
-            min_size=1,
-            max_size=POOL_SIZE,
-            timeout=CONNECT_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
-            server_settings={"application_name": "baton", "jit": "off"},
-            reset=_keep_as_is,
-        )
+        self._pool = await self._make_pool(POOL_SIZE, ANSWER_SECONDS, _SETTINGS)
+        self._leases = await self._make_pool(LEASE_POOL_SIZE, LEASE_STATEMENT_SECONDS + 1, _SETTINGS | _LEASE_SETTINGS)
 
     async def close(self) -> None:
-        if self._pool is not None:
+        for pool in (self._pool, self._leases):
+            if pool is None:
+                continue
             try:
-                await asyncio.wait_for(self._pool.close(), CLOSE_SECONDS)
+                await asyncio.wait_for(pool.close(), CLOSE_SECONDS)
             except TimeoutError:
-                self._pool.terminate()
-            self._pool = None
+                pool.terminate()
+        self._pool = self._leases = None
 
     async def connect(self, *, pinned: bool = False) -> asyncpg.Connection:
-        """A connection of one's own; `pinned` ones keep generic index plans."""
-        settings = {"application_name": "baton"} | (_PINNED_PLANS if pinned else {"jit": "off"})
+        """A connection of one's own; `pinned` ones keep generic index plans, and wait for no lock for long."""
         return await asyncpg.connect(
-            self.dsn, timeout=CONNECT_SECONDS, command_timeout=STATEMENT_SECONDS, server_settings=settings
+            self.dsn,
+            timeout=CONNECT_SECONDS,
+            command_timeout=ANSWER_SECONDS,
+            server_settings=_SETTINGS | (_PINNED_PLANS if pinned else {}),
         )
 
-    async def ping(self) -> None:
-        """Return if the database answers."""
+    async def takes_writes(self) -> bool:
+        """Whether the database, which answers if this returns, is not read-only."""
         async with self.acquire() as connection:
-            await connection.fetchval("SELECT 1")
+            is_read_only: str = await connection.fetchval("SELECT current_setting('transaction_read_only')")
+        if is_read_only == "on":
+            await self.discard()
+        return is_read_only == "off"
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Any]:
-        """A pooled connection; waiting for one is bounded."""
-        async with self.pool.acquire(timeout=CONNECT_SECONDS) as connection:
+        """A pooled connection; waiting for one is bounded. Raises `DatabaseAway` where none can be had."""
+        if self._calls >= MOST_CALLS:
+            raise DatabaseAway(f"{MOST_CALLS} calls wait for the database already")
+        if self._breaker is not None:
+            self._breaker.admit()
+        self._calls += 1
+        try:
+            async with self._taken_from(_opened(self._pool)) as connection:
+                yield connection
+        except UNAVAILABLE as error:
+            # A wrong argument is an InterfaceError too, but says nothing of the database.
+            if self._breaker is not None and not isinstance(error, ValueError):
+                self._breaker.failed()
+            raise
+        else:
+            if self._breaker is not None:
+                self._breaker.succeeded()
+        finally:
+            self._calls -= 1
+
+    @asynccontextmanager
+    async def acquire_for_lease(self) -> AsyncIterator[Any]:
+        """As `acquire`, of connections that nothing but leases may take: no pile of calls costs a replica its life."""
+        async with self._taken_from(_opened(self._leases)) as connection:
             yield connection
+
+    async def discard(self) -> None:
+        """Use none of the open connections again: after a failover they lead to a server that takes no writes."""
+        for pool in (self._pool, self._leases):
+            if pool is not None:
+                await pool.expire_connections()
+
+    @asynccontextmanager
+    async def _taken_from(self, pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterator[Any]:
+        try:
+            connection = await pool.acquire(timeout=CONNECT_SECONDS)
+        except UNAVAILABLE as error:
+            raise DatabaseAway(f"there is no connection to the database: {error!r}") from error
+        try:
+            yield connection
+        except asyncpg.ReadOnlySQLTransactionError:
+            await self.discard()
+            raise
+        finally:
+            await pool.release(connection)
+
+    async def _make_pool(
+        self, size: int, answer_seconds: float, settings: dict[str, str]
+    ) -> "asyncpg.Pool[asyncpg.Record]":
+        return await asyncpg.create_pool(
+            self.dsn,
+            min_size=0,
+            max_size=size,
+            timeout=CONNECT_SECONDS,
+            command_timeout=answer_seconds,
+            server_settings=settings,
+            reset=_keep_as_is,
+        )
+
+
+def _opened(pool: "asyncpg.Pool[asyncpg.Record] | None") -> "asyncpg.Pool[asyncpg.Record]":
+    if pool is None:
+        raise RuntimeError("the database is not open")
+    return pool
 
 
 async def _keep_as_is(connection: object) -> None:

@@ -8,6 +8,8 @@ import orjson
 
 from orchestrator.core.document import instant, stage_id
 from orchestrator.core.execution import Execution
+from orchestrator.core.fence import epoch_of
+from orchestrator.core.stage import Stage
 from orchestrator.store.database import Database
 from orchestrator.store.loading import Loading, Row
 from orchestrator.store.statements import statements
@@ -32,6 +34,32 @@ class Snapshot:
     owner: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """An attempt as the database has it: who drives its execution, and whether the fence may be its stage's.
+
+    `taken` is the stage with its result, where this attempt's result is the one that it took last.
+    """
+
+    owner: str | None
+    rules: bool
+    taken: Stage | None = None
+
+
+def whereabouts_of(owner: str | None, epoch: int | None, stage: Stage | None, fence: int) -> Whereabouts:
+    """What the rows of an execution and its stage say of the attempt under this fence.
+
+    An offer leaves before it is durable. So a fence of the owner's present epoch that is later than the stage's may be
+    one that the database does not know yet: only the owner can tell.
+    """
+    if stage is not None and stage.settled_fence == fence:
+        return Whereabouts(owner, rules=False, taken=stage)
+    if stage is not None and stage.fence == fence:
+        return Whereabouts(owner, rules=stage.is_live)
+    is_newer = stage is None or (not stage.is_final and (stage.fence or 0) < fence)
+    return Whereabouts(owner, rules=epoch == epoch_of(fence) and is_newer)
+
+
 class Executions(Protocol):
     """What is durable of executions. Every method may raise one of `UNAVAILABLE`."""
 
@@ -53,8 +81,11 @@ class Executions(Protocol):
     async def client_of(self, execution_id: str) -> str | None:
         """Whose execution it is."""
 
-    async def was_taken(self, execution_id: str, stage: str, fence: int) -> bool:
-        """Whether this fence's result is the one that the stage took last."""
+    async def whereabouts(self, execution_id: str, stage: str, fence: int) -> Whereabouts | None:
+        """Where the attempt under this fence stands; None if there is no such execution."""
+
+    async def sequences(self, execution_ids: Sequence[str]) -> dict[str, int]:
+        """The sequence number of the last thing that is told of each; one that is not there is left out."""
 
     async def waiting(self) -> list[Waiting]:
         """The first 1,000 of the queue, of all clients."""
@@ -105,10 +136,19 @@ class PostgresExecutions:
             client_id: str | None = await connection.fetchval(self._sql["client_of"], execution_id)
         return client_id
 
-    async def was_taken(self, execution_id: str, stage: str, fence: int) -> bool:
+    async def whereabouts(self, execution_id: str, stage: str, fence: int) -> Whereabouts | None:
         async with self._database.acquire() as connection:
-            settled: int | None = await connection.fetchval(self._sql["settled_fence"], execution_id, stage)
-        return settled == fence
+            execution = await connection.fetchrow(self._sql["owner_of"], execution_id)
+            row = await connection.fetchrow(self._sql["stage"], execution_id, stage)
+        if execution is None:
+            return None
+        found = None if row is None else await self._loading.stage(row, whole=row["settled_fence"] == fence)
+        return whereabouts_of(execution["owner"], execution["owner_epoch"], found, fence)
+
+    async def sequences(self, execution_ids: Sequence[str]) -> dict[str, int]:
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["sequences"], list(execution_ids))
+        return {row["execution_id"]: row["sequence"] for row in rows}
 
     async def waiting(self) -> list[Waiting]:
         async with self._database.acquire() as connection:

@@ -13,7 +13,7 @@ import asyncpg
 
 from orchestrator.store.batch import Batch
 from orchestrator.store.database import UNAVAILABLE, Database
-from orchestrator.store.record import Duplicate
+from orchestrator.store.record import Duplicate, Standing
 from orchestrator.store.statements import statements
 
 Key = tuple[str, str]
@@ -38,8 +38,8 @@ class Flushing(Protocol):
     async def flush(self, replica_id: str, epoch: int, batch: Batch) -> Flushed | None:
         """Write the batch in one commit; None if the epoch is over, and then nothing was written."""
 
-    async def revisions(self, execution_ids: Sequence[str]) -> Mapping[str, int]:
-        """The revisions at which these executions stand; one that is not there is left out."""
+    async def standings(self, execution_ids: Sequence[str]) -> Mapping[str, Standing]:
+        """How these executions stand; one that is not there is left out."""
 
     async def winners(self, keys: Sequence[Key]) -> Mapping[Key, Duplicate]:
         """The executions that hold these idempotency keys."""
@@ -62,6 +62,9 @@ class PostgresFlushing:
         except ValueError as error:
             # asyncpg's own fault with an argument; it is an InterfaceError too, but trying again cannot help.
             raise FlushRefused(repr(error)) from error
+        except asyncpg.ReadOnlySQLTransactionError:
+            await self._database.discard()
+            raise
         except UNAVAILABLE:
             raise
         except asyncpg.PostgresError as error:
@@ -70,10 +73,10 @@ class PostgresFlushing:
             return None
         return Flushed(frozenset(row["submitted"]), frozenset(row["changed"]))
 
-    async def revisions(self, execution_ids: Sequence[str]) -> Mapping[str, int]:
+    async def standings(self, execution_ids: Sequence[str]) -> Mapping[str, Standing]:
         connection = await self._connected()
-        rows = await connection.fetch(statements("journal")["revisions"], list(execution_ids))
-        return {row["execution_id"]: row["revision"] for row in rows}
+        rows = await connection.fetch(statements("journal")["standings"], list(execution_ids))
+        return {row["execution_id"]: Standing(row["revision"], row["owner_epoch"]) for row in rows}
 
     async def winners(self, keys: Sequence[Key]) -> Mapping[Key, Duplicate]:
         connection = await self._connected()

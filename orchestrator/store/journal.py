@@ -9,7 +9,7 @@ commit did, so nothing is written twice and nothing is given up.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 from zlib import crc32
 
@@ -18,15 +18,18 @@ import structlog
 from orchestrator.core.seams import Clock, Failpoints, Timer
 from orchestrator.store.batch import Batch, Dirty
 from orchestrator.store.blobs import Blobs
+from orchestrator.store.breaker import DatabaseAway
 from orchestrator.store.database import UNAVAILABLE
-from orchestrator.store.flushing import Flushed, Flushing, FlushRefused
-from orchestrator.store.record import Accepted, Conversation, Durable, Outcome, Record, Submission
+from orchestrator.store.flushing import Flushed, Flushing, FlushRefused, Key
+from orchestrator.store.record import Accepted, Conversation, Duplicate, Durable, Outcome, Record, Submission
 
 PARTITIONS: Final = 2
 BATCH_EXECUTIONS: Final = 500
 LAZY_SECONDS: Final = 0.04
 """How long a fact that nobody waits for may stay unflushed."""
 RETRY_SECONDS: Final = 0.25
+STUCK_SECONDS: Final = 5.0
+"""A flush that takes longer than this is taken to be stuck: nothing new is put behind it."""
 
 log = structlog.get_logger()
 
@@ -54,6 +57,7 @@ class Journal:
         self.failpoints = failpoints
         self.on_stale = on_stale
         self.epoch_lost = asyncio.Event()
+        """Set when this life is over: another replica took over, or memory and the database may not agree."""
         self._partitions = [_Partition(self, open_flushing()) for _ in range(PARTITIONS)]
 
     def writers(self) -> "list[Coroutine[Any, Any, None]]":
@@ -68,7 +72,7 @@ class Journal:
         self.epoch_lost.clear()
 
     def submit(self, submission: Submission) -> "asyncio.Future[Outcome]":
-        """The outcome once it is durable."""
+        """The outcome once it is durable. Raises `DatabaseAway` while what came before it cannot be written."""
         return self._of(submission.record.execution.execution_id).submit(submission)
 
     def note(
@@ -100,6 +104,11 @@ class Journal:
         """Remove an inbox row in the flush that makes its effect durable."""
         self._of(execution_id).consume(inbox_id)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether something waits to be written and cannot be."""
+        return any(partition.is_stuck for partition in self._partitions)
+
     async def drain(self) -> None:
         """Return when everything noted so far is durable."""
         await asyncio.gather(*(partition.drained() for partition in self._partitions))
@@ -123,9 +132,20 @@ class _Partition:
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._writing_since: float | None = None
+        self._has_failed = False
+
+    @property
+    def is_stuck(self) -> bool:
+        if self._writing_since is None:
+            return False
+        return self._has_failed or self._journal.clock.monotonic() - self._writing_since > STUCK_SECONDS
 
     def submit(self, submission: Submission) -> "asyncio.Future[Outcome]":
         execution_id = submission.record.execution.execution_id
+        if self.is_stuck:
+            # Memory is bounded, and who is told at once can go elsewhere. An id is as good as chance to spread them.
+            raise DatabaseAway("the database takes no writes now", 1 + crc32(execution_id.encode()) % 1000 / 500)
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._submissions[execution_id] = submission
         self._outcomes[execution_id] = outcome
@@ -166,12 +186,16 @@ class _Partition:
                 if self._lazy is not None:
                     self._lazy.cancel()
                     self._lazy = None
+                batch, epoch = self._take(), self._journal.epoch
+                self._writing_since = self._journal.clock.monotonic()
                 try:
-                    await self._write(self._take())
+                    await self._write(batch, epoch)
                 except EpochLost as lost:
                     log.error("journal.epoch_lost", why=str(lost))
-                    self.abandon()
-                    self._journal.epoch_lost.set()
+                    if epoch == self._journal.epoch:
+                        self.abandon()
+                        self._journal.epoch_lost.set()
+                self._writing_since, self._has_failed = None, False
                 self._plan_next()
         finally:
             self._flushing.break_off()
@@ -211,22 +235,28 @@ class _Partition:
             batch.add_dirty(self._dirty.pop(execution_id))
         return batch
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write(self, batch: Batch, epoch: int) -> None:
+        """Write under the epoch that the batch was taken in: in a life after it, what it says may no longer be so."""
         if not (batch.submitted or batch.dirty or batch.inbox):
             return
         await self._keep_payloads(batch)
-        unknown = False
+        unknown, refused = False, None
         while True:
             try:
-                if unknown and await self._settled(batch):
+                if epoch != self._journal.epoch:
+                    raise EpochLost(f"epoch {epoch} of {self._journal.replica_id} is over")
+                if unknown and await self._settled(batch, epoch):
                     return
-                await self._flush(batch)
+                if refused is not None:
+                    await self._write_apart(batch, epoch, refused)
+                    return
+                await self._flush(batch, epoch)
                 return
             except FlushRefused as refusal:
-                await self._write_apart(batch, refusal)
-                return
+                # A flush whose answer was lost may have come through since it was asked after: once more, then.
+                refused = refusal
             except UNAVAILABLE as error:
-                unknown = True
+                unknown = self._has_failed = True
                 log.warning("journal.flush_unknown", error=repr(error), executions=len(batch.dirty))
                 self._flushing.break_off()
                 await self._journal.clock.sleep(RETRY_SECONDS)
@@ -239,15 +269,16 @@ class _Partition:
                     await self._journal.blobs.put(artifact.client_id, artifact.sha256, artifact.data)
                     break
                 except OSError as error:
+                    self._has_failed = True
                     log.warning("journal.payload_not_kept", error=repr(error), bytes=len(artifact.data))
                     await self._journal.clock.sleep(RETRY_SECONDS)
 
-    async def _write_apart(self, batch: Batch, refusal: FlushRefused) -> None:
+    async def _write_apart(self, batch: Batch, epoch: int, refusal: FlushRefused) -> None:
         """The database refuses something in this batch: find it, so that nothing else is held up by it."""
         ids = batch.ids()
         if len(ids) > 1:
             for execution_id in ids:
-                await self._write(batch.only(execution_id))
+                await self._write(batch.only(execution_id), epoch)
             return
         for execution_id in ids:
             log.error("journal.refused", execution_id=execution_id, why=str(refusal))
@@ -257,55 +288,62 @@ class _Partition:
             self._dirty.pop(execution_id, None)
             self._journal.on_stale(execution_id)
 
-    async def _flush(self, batch: Batch) -> None:
+    async def _flush(self, batch: Batch, epoch: int) -> None:
         journal = self._journal
         await journal.failpoints.hit("journal.before_flush")
-        flushed = await self._flushing.flush(journal.replica_id, journal.epoch, batch)
+        flushed = await self._flushing.flush(journal.replica_id, epoch, batch)
         await journal.failpoints.hit("journal.after_flush")
         if flushed is None:
-            raise EpochLost(f"epoch {journal.epoch} of {journal.replica_id} is over")
-        await self._conclude(batch, flushed)
+            raise EpochLost(f"epoch {epoch} of {journal.replica_id} is over")
+        await self._conclude(batch, epoch, flushed)
 
-    async def _conclude(self, batch: Batch, flushed: Flushed) -> None:
+    async def _conclude(self, batch: Batch, epoch: int, flushed: Flushed) -> None:
         """Tell everyone who waits. What the statement did not write was somebody else's already."""
-        losers = [execution_id for execution_id in batch.submitted if execution_id not in flushed.submitted]
-        for execution_id in flushed.submitted:
-            self._tell(execution_id, Accepted(execution_id))
-        if losers:
-            await self._tell_duplicates([batch.submitted[execution_id] for execution_id in losers])
+        losers = [new for execution_id, new in batch.submitted.items() if execution_id not in flushed.submitted]
+        winners = await self._winners(losers) if losers else {}
+        if epoch != self._journal.epoch:
+            raise EpochLost(f"epoch {epoch} of {self._journal.replica_id} ended while its last flush was under way")
+        for execution_id, new in batch.submitted.items():
+            winner: Outcome | None = None if execution_id in flushed.submitted else winners[_key_of(new)]
+            # It may have lost to itself: to a flush of which nothing was heard.
+            if winner is None or winner.execution_id == execution_id:
+                winner = Accepted(execution_id)
+            self._tell(execution_id, winner)
         for execution_id, dirty in batch.dirty.items():
             if execution_id in flushed.changed:
                 for durable in dirty.then:
                     durable()
             else:
-                log.warning("journal.stale", execution_id=execution_id, epoch=self._journal.epoch)
+                log.warning("journal.stale", execution_id=execution_id, epoch=epoch)
                 self._dirty.pop(execution_id, None)
                 self._journal.on_stale(execution_id)
+                # Under an epoch that stands nobody else writes this row: what it has become, the next life will read.
+                self._journal.epoch_lost.set()
 
-    async def _tell_duplicates(self, submissions: list[Submission]) -> None:
-        keys = {
-            submission.record.execution.execution_id: (submission.record.execution.client_id, submission.key or "")
-            for submission in submissions
-        }
-        winners = await self._flushing.winners(list(keys.values()))
-        for execution_id, key in keys.items():
-            self._tell(execution_id, winners[key])
+    async def _winners(self, losers: list[Submission]) -> Mapping[Key, Duplicate]:
+        return await self._flushing.winners([_key_of(submission) for submission in losers])
 
     def _tell(self, execution_id: str, outcome: Outcome) -> None:
         waiter = self._outcomes.pop(execution_id, None)
         if waiter is not None and not waiter.done():
             waiter.set_result(outcome)
 
-    async def _settled(self, batch: Batch) -> bool:
+    async def _settled(self, batch: Batch, epoch: int) -> bool:
         """After a commit whose outcome is unknown: whether it happened; if so, everyone is told.
 
-        The statement is one transaction: it wrote all that it could or nothing. Rows at the revision that only this
-        flush would have given them, or submissions that exist, show that it is through.
+        The statement is one transaction: it wrote all that it could or nothing. Rows at the revision and with the
+        owner that only this flush would have given them, or submissions that exist, show that it is through.
         """
-        there = await self._flushing.revisions([*batch.dirty, *batch.submitted])
-        changed = frozenset(change[0] for change in batch.changes if there.get(change[0]) == change[2])
+        there = await self._flushing.standings([*batch.dirty, *batch.submitted])
+        changed = frozenset(
+            execution_id for execution_id, standing in batch.standings(epoch) if there.get(execution_id) == standing
+        )
         submitted = frozenset(batch.submitted).intersection(there)
         if not changed and not submitted:
             return False
-        await self._conclude(batch, Flushed(submitted, changed))
+        await self._conclude(batch, epoch, Flushed(submitted, changed))
         return True
+
+
+def _key_of(submission: Submission) -> Key:
+    return (submission.record.execution.client_id, submission.key or "")

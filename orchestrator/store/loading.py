@@ -9,7 +9,7 @@ import orjson
 
 from orchestrator.core.amounts import UNKNOWN, amounts_from
 from orchestrator.core.execution import Execution, ExecutionStatus, prepare
-from orchestrator.core.stage import Stage, StageStatus, Usage
+from orchestrator.core.stage import Loss, Stage, StageStatus, Usage
 from orchestrator.core.template import Template
 from orchestrator.store.blobs import Blobs
 from orchestrator.store.record import Conversation, Record
@@ -86,6 +86,11 @@ class Loading:
             finished_at=row["finished_at"],
         )
 
+    async def stage(self, row: Row, *, whole: bool) -> Stage:
+        """A stage's row alone; without `whole`, a result that is an artifact is None."""
+        digest = row["result_sha256"] if whole else None
+        return stage_of(row, await self.payload(row["client_id"], row["result"], digest))
+
     async def payload(self, client_id: str, text: str | None, digest: str | None) -> Any:
         """The value that stands in a row, or that is the artifact of this hash; None for neither."""
         if digest is not None:
@@ -118,6 +123,7 @@ def stage_of(row: Row, result: Any) -> Stage:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
         yields=row["yields"],
+        losses=tuple(Loss(*loss) for loss in orjson.loads(row["losses"] or "[]")),
     )
 
 

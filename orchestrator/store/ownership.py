@@ -35,6 +35,9 @@ class Ownership(Protocol):
     async def renew(self, lease: timedelta) -> int | None:
         """The lease runs anew: how many other replicas live. None if the epoch no longer stands."""
 
+    async def others(self) -> dict[str, str]:
+        """The other replicas that live: their ids and URLs."""
+
     async def lapse(self) -> None:
         """The lease ends at once."""
 
@@ -68,21 +71,26 @@ class PostgresOwnership:
         self._sql = statements("ownership")
 
     async def register(self, url: str, lease: timedelta) -> int:
-        async with self._database.acquire() as connection:
+        async with self._database.acquire_for_lease() as connection:
             self.epoch = await connection.fetchval(self._sql["register"], self.replica_id, url, lease)
         return self.epoch
 
     async def renew(self, lease: timedelta) -> int | None:
-        async with self._database.acquire() as connection:
+        async with self._database.acquire_for_lease() as connection:
             others: int | None = await connection.fetchval(self._sql["renew"], self.replica_id, self.epoch, lease)
         return others
 
+    async def others(self) -> dict[str, str]:
+        async with self._database.acquire_for_lease() as connection:
+            rows = await connection.fetch(self._sql["others"], self.replica_id)
+        return {row["replica_id"]: row["url"] for row in rows}
+
     async def lapse(self) -> None:
-        async with self._database.acquire() as connection:
+        async with self._database.acquire_for_lease() as connection:
             await connection.execute(self._sql["lapse"], self.replica_id, self.epoch)
 
     async def depose(self) -> list[str]:
-        async with self._database.acquire() as connection:
+        async with self._database.acquire_for_lease() as connection:
             rows = await connection.fetch(self._sql["depose"], self.replica_id)
         return [row["replica_id"] for row in rows]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -53,6 +53,13 @@ class Record:
     def next_sequence(self) -> int:
         self.sequence += 1
         return self.sequence
+
+
+class Standing(NamedTuple):
+    """Which write an execution's row stems from. The revision alone does not tell: a takeover raises it as well."""
+
+    revision: int
+    owner_epoch: int | None
 
 
 @dataclass(frozen=True, slots=True)

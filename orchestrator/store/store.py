@@ -6,10 +6,12 @@ One suite of tests holds PostgreSQL and the simulated store to the same rules.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.core.seams import Clock
 from orchestrator.store.blobs import Blobs
 from orchestrator.store.database import Database
 from orchestrator.store.executions import Executions, PostgresExecutions
 from orchestrator.store.flushing import Flushing, PostgresFlushing
+from orchestrator.store.hints import Hints, PostgresHints
 from orchestrator.store.loading import Loading, Versions
 from orchestrator.store.ownership import Ownership, PostgresOwnership
 from orchestrator.store.workers import PostgresWorkerRegistry, WorkerRegistry
@@ -23,6 +25,7 @@ class Store:
     executions: Executions
     registry: WorkerRegistry
     open_flushing: Callable[[], Flushing]
+    open_hints: Callable[[Clock], Hints]
     blobs: Blobs
 
 
@@ -34,5 +37,6 @@ def postgres_store(database: Database, templates: Versions, blobs: Blobs, replic
         executions=PostgresExecutions(database, loading),
         registry=PostgresWorkerRegistry(database),
         open_flushing=lambda: PostgresFlushing(database),
+        open_hints=lambda clock: PostgresHints(database, clock, replica_id),
         blobs=blobs,
     )

@@ -29,14 +29,14 @@ class RegisteredWorker:
     home: str | None
     draining: bool
     registered_at: datetime
-    last_seen_at: datetime
+    home_since: datetime
 
 
 class WorkerRegistry(Protocol):
     """Who there is. Every method may raise one of `UNAVAILABLE`."""
 
-    async def register(self, registration: Registration, instance_id: str, home: str) -> None:
-        """Enter the worker, or refresh it; its home is the replica `home` from now on."""
+    async def register(self, registration: Registration, instance_id: str, home: str) -> datetime:
+        """Enter the worker, or refresh it; its home is the replica `home` from now on: the database's time of that."""
 
     async def drain(self, worker_id: str) -> bool:
         """Whether there is such a worker; it is then offered nothing more."""
@@ -55,9 +55,9 @@ class PostgresWorkerRegistry:
         self._database = database
         self._sql = statements("workers")
 
-    async def register(self, registration: Registration, instance_id: str, home: str) -> None:
+    async def register(self, registration: Registration, instance_id: str, home: str) -> datetime:
         async with self._database.acquire() as connection:
-            await connection.execute(
+            since: datetime = await connection.fetchval(
                 self._sql["register"],
                 registration.worker_id,
                 instance_id,
@@ -70,6 +70,7 @@ class PostgresWorkerRegistry:
                 orjson.dumps(registration.resources).decode(),
                 home,
             )
+        return since
 
     async def drain(self, worker_id: str) -> bool:
         async with self._database.acquire() as connection:
@@ -98,5 +99,5 @@ def _worker(row: asyncpg.Record) -> RegisteredWorker:
         home=row["home"],
         draining=row["draining"],
         registered_at=row["registered_at"],
-        last_seen_at=row["last_seen_at"],
+        home_since=row["home_since"],
     )

@@ -82,19 +82,19 @@ async def upload_of_attempt(call: Call, query: FenceQuery) -> web.Response:
     """`PUT /api/executions/{executionId}/stages/{stageId}/artifacts`: only while the worker holds the attempt."""
     execution_id, stage_id = call.named("executionId"), call.named("stageId")
 
-    def client_id() -> str:
-        holder = call.services.reports.client_of_attempt(call.worker_id, execution_id, stage_id, query.fence)
+    async def client_id() -> str:
+        holder = await call.services.reports.client_of_attempt(call.worker_id, execution_id, stage_id, query.fence)
         if holder is None:
             raise stale()
         return holder
 
     async def held_pieces() -> AsyncIterator[bytes]:
         async for piece in _pieces(call):
-            client_id()
+            await client_id()
             yield piece
-        client_id()
+        await client_id()
 
-    artifact = await _keep(call, client_id(), held_pieces())
+    artifact = await _keep(call, await client_id(), held_pieces())
     return answer(artifact.document(), 201, {"Location": f"/api/executions/{execution_id}/artifacts/{artifact.sha256}"})
 
 

@@ -88,9 +88,9 @@ class Cost(Document):
 
 
 class Amounts(Document):
-    """Milliseconds, tokens and US dollars; null for what is not known."""
+    """Whole milliseconds, tokens and US dollars; null for what is not known."""
 
-    ms: float | None
+    ms: int | None
     tokens: int | None
     cost_usd: float | None
 
@@ -271,6 +271,16 @@ class Slots(Document):
     free: int
 
 
+class WorkerStanding(Document):
+    """What the worker did that no honest one does: how often, by the code that it was refused with.
+
+    One with a `demerit` is asked only where nobody with a smaller one can be; it fades.
+    """
+
+    demerit: int
+    offences: dict[str, int]
+
+
 class WorkerDocument(Document):
     """A registered worker."""
 
@@ -281,6 +291,7 @@ class WorkerDocument(Document):
     capabilities: list[str]
     status: str
     slots: Slots
+    standing: WorkerStanding
 
 
 class Workers(Document):

@@ -8,10 +8,13 @@ from aiohttp import web
 
 from orchestrator.accounts.accounts import LoginRefused
 from orchestrator.accounts.throttle import Throttled
-from orchestrator.core.requests import KeyReused, RegistrationRefused, UnknownExecution, WrongState
+from orchestrator.core.requests import Crowded, KeyReused, RegistrationRefused, UnknownExecution, WrongState
+from orchestrator.core.standing import Dishonest, Offence
 from orchestrator.core.template import TemplateError
 from orchestrator.store.blobs import BlobsAway
+from orchestrator.store.breaker import DatabaseAway
 from orchestrator.store.database import UNAVAILABLE
+from orchestrator.store.journal import EpochLost
 from orchestrator.store.templates import UnknownTemplate, VersionTaken
 from orchestrator.web.refusal import Refused, invalid, unavailable
 
@@ -38,6 +41,8 @@ def refusal_of(error: Exception) -> Refused | None:
             return Refused(404, "unknown_execution", f"there is no execution {error}")
         case RegistrationRefused():
             return invalid([{"path": error.path, "message": str(error)}])
+        case Dishonest():
+            return _lie_refusal(error)
         case TemplateError():
             return _template_refusal(error)
         case LoginRefused():
@@ -47,12 +52,32 @@ def refusal_of(error: Exception) -> Refused | None:
             return Refused(429, "throttled", str(error), headers={"Retry-After": after})
         case web.HTTPException():
             return _of_aiohttp(error)
+        case _:
+            return _unavailability(error)
+
+
+def _unavailability(error: Exception) -> Refused | None:
+    match error:
+        case Crowded():
+            return unavailable(str(error), error.retry_after)
         case BlobsAway():
             return unavailable("the artifact store is away or full; ask again shortly")
+        case DatabaseAway():
+            return unavailable("the database is away; ask again shortly", error.retry_after)
+        case EpochLost():
+            return unavailable("the work of this replica is changing hands; ask again shortly")
         case _ if isinstance(error, UNAVAILABLE):
             return unavailable("the database is away; ask again shortly")
         case _:
             return None
+
+
+def _lie_refusal(error: Dishonest) -> Refused:
+    """409, and the worker has to stop what it speaks of; progress that fell ends nothing, and is 422."""
+    if error.offence is Offence.PROGRESS_FELL:
+        return Refused(422, error.offence.value, str(error))
+    stop = {"directive": "stop"}
+    return Refused(409, error.offence.value, str(error), stop, beside=stop)
 
 
 def _template_refusal(error: TemplateError) -> Refused:

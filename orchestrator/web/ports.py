@@ -16,6 +16,7 @@ from orchestrator.core.events import CancelRequested, PauseRequested, ResumeRequ
 from orchestrator.core.execution import ExecutionStatus
 from orchestrator.core.requests import ExecuteRequest, Queued
 from orchestrator.core.seams import Clock, Ids
+from orchestrator.core.standing import Offence
 from orchestrator.core.template import Template
 from orchestrator.store.executions import Snapshot
 from orchestrator.store.templates import Published
@@ -107,7 +108,7 @@ class Workers(Protocol):
     """The registered workers. Documents are as `GET /api/workers` shows them."""
 
     async def register(self, registration: Registration) -> Registered:
-        """Raises `RegistrationRefused`."""
+        """Raises `RegistrationRefused`, `Crowded`."""
 
     def beat(self, worker_id: str, heartbeat: Heartbeat) -> Sequence[Directive] | None:
         """What the worker has to do; None for one that has to register again."""
@@ -119,23 +120,29 @@ class Workers(Protocol):
 
     async def find(self, worker_id: str) -> dict[str, Any] | None: ...
 
+    def offended(self, worker_id: str, offence: Offence) -> None:
+        """The worker sent what had to be refused before anybody looked into it."""
+
     def actions(self) -> Collection[str]:
         """What the workers in reach offer."""
 
     async def serve(self, request: web.Request, worker_id: str) -> web.StreamResponse:
         """Hold a worker's WebSocket, from the upgrade to its end."""
 
+    async def serve_peer(self, request: web.Request, replica_id: str, peer_id: str) -> web.StreamResponse | None:
+        """Hold the WebSocket of the replica `peer_id` that dialled `replica_id`; None if that is not this one."""
+
 
 class Reports(Protocol):
     """What workers report by requests of their own."""
 
-    def progress(self, worker_id: str, packet: Progress) -> bool:
-        """Whether the attempt still rules; if not, the worker has to stop."""
+    async def progress(self, worker_id: str, packet: Progress) -> bool:
+        """Whether the attempt still rules; if not, the worker has to stop. Raises `Dishonest`."""
 
     async def result(self, worker_id: str, packet: Result) -> bool:
-        """Whether the result is committed, now or before; else it is stale."""
+        """Whether the result is committed, now or before; else it is stale. Raises `Dishonest`."""
 
-    def client_of_attempt(self, worker_id: str, execution_id: str, stage_id: str, fence: int) -> str | None:
+    async def client_of_attempt(self, worker_id: str, execution_id: str, stage_id: str, fence: int) -> str | None:
         """Whose attempt this is, which the worker holds and may go on with; None if it has to stop."""
 
     async def client_of_execution(self, execution_id: str) -> str | None: ...
@@ -167,7 +174,7 @@ class Notice(Protocol):
 
 
 class Watcher(Protocol):
-    """One open stream. `behind` is set when notices were lost because they were not taken in time."""
+    """One open stream. `behind` is set when something happened that it is not told of in notices."""
 
     behind: bool
 
@@ -176,7 +183,7 @@ class Watcher(Protocol):
 
 
 class Hub(Protocol):
-    """Tells watchers what happens to an execution; of one that another replica drives, nothing."""
+    """Tells watchers what happens to an execution; those of one that another replica drives fall behind."""
 
     def watch(self, execution_id: str) -> Watcher: ...
 

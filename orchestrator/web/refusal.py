@@ -3,6 +3,7 @@
 Invariant: whatever goes wrong, the answer is `{"error": {"code", "message", "details"}, "requestId"}`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -61,6 +62,6 @@ def invalid(details: Sequence[Detail]) -> Refused:
     return Refused(422, "invalid_request", message + more, details)
 
 
-def unavailable(message: str) -> Refused:
-    """503: nothing is wrong with the call; it may be repeated."""
-    return Refused(503, "unavailable", message, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+def unavailable(message: str, retry_after: float = RETRY_AFTER_SECONDS) -> Refused:
+    """503: nothing is wrong with the call; it may be repeated after so many seconds."""
+    return Refused(503, "unavailable", message, headers={"Retry-After": str(max(1, math.ceil(retry_after)))})

@@ -52,7 +52,7 @@ async def progress(call: Call, report: ProgressReport) -> web.Response:
         message=report.message,
         metrics=report.metrics,
     )
-    if not call.services.reports.progress(call.worker_id, packet):
+    if not await call.services.reports.progress(call.worker_id, packet):
         raise stale()
     return answer({"status": "taken"})
 

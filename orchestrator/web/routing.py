@@ -12,7 +12,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel
 
-from orchestrator.accounts.principal import Scope
+from orchestrator.accounts.principal import Scope, WorkerPrincipal
+from orchestrator.core.standing import Offence
 from orchestrator.web import fields, gate
 from orchestrator.web.call import SERVICES, Call
 from orchestrator.web.identity import Access, authenticate
@@ -144,6 +145,12 @@ class Route:
         async def handle(request: web.Request) -> web.StreamResponse:
             services = request.app[SERVICES]
             principal = await authenticate(request, services.authenticator, self.access, self.scope)
-            return await self.intake.answer(Call(request, services, principal))
+            try:
+                return await self.intake.answer(Call(request, services, principal))
+            except Refused as refused:
+                is_packet = refused.status == 413 and isinstance(self.intake, FromBody)
+                if is_packet and isinstance(principal, WorkerPrincipal):
+                    services.workers.offended(principal.worker_id, Offence.TOO_LARGE)
+                raise
 
         return handle

@@ -1,8 +1,8 @@
 """The event streams of executions, as server-sent events.
 
-A stream watches the hub before it reads the execution, so nothing falls in between. Who was too slow, and who hears
-nothing because another replica drives the execution, is told by reading it again. Invariant: a stream ends with the
-event `end`, or it broke and can be resumed.
+A stream watches the hub before it reads the execution, so nothing falls in between. Who was too slow, or watches what
+another replica drives, falls behind and is told by reading it again. Invariant: a stream ends with the event `end`, or
+it broke and can be resumed.
 """
 
 import re
@@ -25,7 +25,7 @@ from orchestrator.web.refusal import Refused
 from orchestrator.web.told import Event, Told
 
 QUIET_SECONDS: Final = 2.0
-"""After this long without a notice the execution is read again: another replica may drive it."""
+"""So often a stream looks whether its client is still there."""
 KEEP_ALIVE_SECONDS: Final = 15.0
 MOST_OF_A_CLIENT: Final = 64
 MEDIA_TYPE: Final = "text/event-stream"
@@ -78,7 +78,7 @@ class Streams:
             while not (told.ended or self._closing or _is_gone(call.request)):
                 notices = await watcher.next(QUIET_SECONDS)
                 events: list[Event] = []
-                if watcher.behind or not notices:
+                if watcher.behind:
                     # Cleared before the read: what is lost during it is noticed at the next turn.
                     watcher.behind = False
                     events = told.of_snapshot(await _read(call, execution_id))

@@ -8,6 +8,7 @@ from aiohttp import web
 from orchestrator.core.document import instant
 from orchestrator.core.requests import ExecuteRequest, Queued
 from orchestrator.core.template import Template
+from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.templates import Published
 from orchestrator.web import fields
 from orchestrator.web.call import Call, answer
@@ -51,9 +52,11 @@ async def execute_batch(call: Call, body: BatchBody) -> web.Response:
     # All are checked before the first is submitted: if the database is away, nothing is half done. And they are
     # submitted in one turn of the loop, so that they stand in the queue, and in one flush, in the order of the batch.
     checked = [await _checked(lookups, item, index, key) for index, item in enumerate(body.executions)]
-    outcomes = iter(
-        await call.services.commands.execute_all([item for item in checked if not isinstance(item, Refused)])
-    )
+    submitted = await call.services.commands.execute_all([item for item in checked if not isinstance(item, Refused)])
+    away = [outcome for outcome in submitted if isinstance(outcome, UNAVAILABLE)]
+    if away and len(away) == len(submitted):
+        raise away[0]
+    outcomes = iter(submitted)
     entries = [{"error": item.error} if isinstance(item, Refused) else _entry(item, next(outcomes)) for item in checked]
     return answer({"executions": entries}, 202)
 

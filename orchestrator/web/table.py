@@ -242,6 +242,17 @@ _WORKERS: Final = (
         refusals=(400,),
         endless=True,
     ),
+    Route(
+        "GET",
+        "/api/replicas/{replicaId}/link",
+        Plain(workers.peer_link),
+        "Open the WebSocket between replicas: X-Worker-ID is the id of the one that dials",
+        Access.WORKER,
+        "a WebSocket",
+        status=101,
+        refusals=(400,),
+        endless=True,
+    ),
 )
 
 _REPORTS: Final = (

@@ -70,6 +70,16 @@ async def link(call: Call) -> web.StreamResponse:
     return await call.services.workers.serve(call.request, worker_id)
 
 
+async def peer_link(call: Call) -> web.StreamResponse:
+    """`GET /api/replicas/{replicaId}/link`: the WebSocket that another replica dials, as the home of its workers."""
+    _refuse_other_origins(call.request)
+    replica_id = call.named("replicaId")
+    served = await call.services.workers.serve_peer(call.request, replica_id, call.worker_id)
+    if served is None:
+        raise Refused(404, "unknown_replica", f"this is not the replica {replica_id}")
+    return served
+
+
 async def _registered(call: Call, registration: Registration) -> web.Response:
     registered = await call.services.workers.register(registration)
     location = f"/api/workers/{registered.worker_id}"

@@ -5,14 +5,24 @@ floor does exactly the row work of the run and nothing of what makes it an orche
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 
+from tests.bench.polling import until_answered
+
 BATCH: Final = 500
 CONNECTIONS: Final = 2
+LONGEST_WAIT_SECONDS: Final = 60
+ALL_TOLD: Final = """
+    SELECT NOT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+            AND NOT (state = 'idle'
+                AND (query_start > $1::timestamptz + interval '1.1 s'
+                    OR state_change < clock_timestamp() - interval '10.5 s')))"""
 TABLES: Final = ("pipeline_executions", "stage_executions", "handshake_packets", "execution_queue")
 
 INSERT: Final = {
@@ -57,7 +67,13 @@ class Rows:
 
 
 async def rows_written(connection: asyncpg.Connection) -> dict[str, Rows]:
-    """What pg_stat has counted so far, by table."""
+    """What pg_stat has counted by table, once every backend has told what it did.
+
+    A backend tells its counts when a statement of its ends at least a second after it told the last time, else when it
+    has been idle for ten seconds. So whoever reads the counts right after a run misses up to a second of it.
+    """
+    began = await connection.fetchval("SELECT clock_timestamp()")
+    await until_answered(connection, ALL_TOLD, began, seconds=LONGEST_WAIT_SECONDS)
     await connection.execute("SELECT pg_stat_force_next_flush()")
     await connection.execute("SELECT pg_stat_clear_snapshot()")
     rows = await connection.fetch(
@@ -65,6 +81,18 @@ async def rows_written(connection: asyncpg.Connection) -> dict[str, Rows]:
         list(TABLES),
     )
     return {row["relname"]: Rows(row["n_tup_ins"], row["n_tup_upd"], row["n_tup_del"]) for row in rows}
+
+
+def rows_between(before: Mapping[str, Rows], after: Mapping[str, Rows]) -> dict[str, Rows]:
+    """What was written from one count to the next."""
+    return {
+        table: Rows(
+            now.inserted - before[table].inserted,
+            now.updated - before[table].updated,
+            now.deleted - before[table].deleted,
+        )
+        for table, now in after.items()
+    }
 
 
 async def floor_seconds(

@@ -60,6 +60,7 @@ class OrchestratorDouble:
         self.heartbeat_interval_ms = 60_000
         self.heartbeat_status = 200
         self.directives: list[dict[str, Any]] = []
+        self.orchestrators: list[str] = []
         self.acks = True
         self.port = 0
         self._link: web.WebSocketResponse | None = None
@@ -155,6 +156,7 @@ class OrchestratorDouble:
             "protocol": 1,
             "heartbeatIntervalMs": self.heartbeat_interval_ms,
             "websocketUrl": f"ws://127.0.0.1:{self.port}/link",
+            "orchestrators": self.orchestrators,
         }
         return web.json_response(answer, status=201)
 

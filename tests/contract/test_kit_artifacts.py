@@ -16,6 +16,7 @@ from tests.contract.orchestrator_double import QUICK, SECRET
 from workers.kit import ActionError, Artifact, Context
 from workers.kit.artifacts import Transfers
 from workers.kit.backoff import Backoff
+from workers.kit.orchestrators import Orchestrators
 from workers.kit.seams import Seams
 from workers.kit.timing import Timing
 
@@ -97,7 +98,7 @@ async def transfers_to(store: ArtifactStore, timing: Timing = HASTY) -> AsyncIte
     url = URL(f"http://127.0.0.1:{runner.addresses[0][1]}")
     headers = {"Authorization": f"Bearer {SECRET}", "X-Worker-ID": "w", "Content-Type": "application/json"}
     try:
-        async with Transfers(url, headers, Seams(), timing) as transfers:
+        async with Transfers(Orchestrators([url]), headers, Seams(), timing) as transfers:
             yield Context(KEY, "work", lambda report: None, transfers=transfers)
     finally:
         await runner.cleanup()

@@ -17,6 +17,7 @@ import orchestrator.dispatch
 import protocol
 from orchestrator.app import MAX_ARTIFACT_BYTES
 from orchestrator.core.draft import MOST_YIELDS
+from orchestrator.core.standing import Offence
 from orchestrator.core.template_check import DEFAULT_RETRY, DEFAULT_TIMEOUT, MAX_ATTEMPTS
 from orchestrator.dispatch import home, http_link, outbound, socket_link
 from orchestrator.dispatch.answers import OF_THE_WORKER
@@ -331,6 +332,7 @@ def test_the_codes_are_those_of_the_code() -> None:
     assert column(refusals, "code") == [code.value for code in RefusalCode]
     assert {row["code"].strip("`") for row in refusals if "stage" not in row["not asked again"]} == OF_THE_WORKER
     assert column(tables("Failures and retries")[0], "code") == [code.value for code in FailureCode]
+    assert column(tables("Lies")[0], "code") == [offence.value for offence in Offence]
     assert set(column(tables("The gate")[0], "code")) == {"too_large", "malformed_json", "malformed_packet"}
 
 

@@ -12,6 +12,7 @@ from orchestrator.accounts.accounts import LoginRefused, Session
 from orchestrator.accounts.principal import EVERY_SCOPE, ClientPrincipal, Role, Scope, WorkerPrincipal
 from orchestrator.core.execution import ExecutionStatus
 from orchestrator.core.requests import ExecuteRequest, KeyReused, Queued, UnknownExecution
+from orchestrator.core.standing import Dishonest, Offence
 from orchestrator.core.template import Template, parse_template
 from orchestrator.dispatch.watch import Hub
 from orchestrator.store.executions import Snapshot
@@ -229,6 +230,7 @@ class Workers:
     heartbeats: list[tuple[str, Heartbeat]] = field(default_factory=list)
     directives: list[Directive] = field(default_factory=list)
     drained: list[str] = field(default_factory=list)
+    offences: list[tuple[str, Offence]] = field(default_factory=list)
     fault: Exception | None = None
 
     async def register(self, registration: Registration) -> Registered:
@@ -258,8 +260,14 @@ class Workers:
     async def find(self, worker_id: str) -> dict[str, Any] | None:
         return next((document for document in await self.list() if document["workerId"] == worker_id), None)
 
+    def offended(self, worker_id: str, offence: Offence) -> None:
+        self.offences.append((worker_id, offence))
+
     def actions(self) -> Collection[str]:
         return [action for registration in self.registrations for action in registration.capabilities]
+
+    async def serve_peer(self, request: web.Request, replica_id: str, peer_id: str) -> web.StreamResponse | None:
+        return None if replica_id != "replica_1" else await self.serve(request, peer_id)
 
     async def serve(self, request: web.Request, worker_id: str) -> web.StreamResponse:
         """Says who dialled, and hangs up."""
@@ -281,6 +289,7 @@ def _worker_document(registration: Registration) -> dict[str, Any]:
         "capabilities": sorted(registration.capabilities),
         "status": "ready",
         "slots": {"total": slots, "free": slots},
+        "standing": {"demerit": 0, "offences": {}},
     }
 
 
@@ -290,8 +299,11 @@ class Reports:
 
     reported: list[tuple[str, Progress | Result]] = field(default_factory=list)
     stale: bool = False
+    offence: Offence | None = None
 
-    def progress(self, worker_id: str, packet: Progress) -> bool:
+    async def progress(self, worker_id: str, packet: Progress) -> bool:
+        if self.offence is not None:
+            raise Dishonest(self.offence)
         self.reported.append((worker_id, packet))
         return not self.stale
 
@@ -299,7 +311,7 @@ class Reports:
         self.reported.append((worker_id, packet))
         return not self.stale
 
-    def client_of_attempt(self, worker_id: str, execution_id: str, stage_id: str, fence: int) -> str | None:
+    async def client_of_attempt(self, worker_id: str, execution_id: str, stage_id: str, fence: int) -> str | None:
         return None if self.stale else CLIENT
 
     async def client_of_execution(self, execution_id: str) -> str | None:

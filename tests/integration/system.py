@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -40,6 +41,12 @@ class Process:
     @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    def stall(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     async def kill(self) -> None:
         await self._end(signal.SIGKILL)
@@ -103,9 +110,10 @@ class Baton:
         self._port = int(self.url.rpartition(":")[2])
         await self.until_answer("/api/readyz", lambda status, _: status == 200)
 
-    async def worker(self, module: str, *arguments: str) -> Process:
-        """A worker process made with the kit."""
-        command = [sys.executable, "-P", "-m", "workers.kit", module, "--orchestrator", self.url]
+    async def worker(self, module: str, *arguments: str, others: Sequence["Baton"] = ()) -> Process:
+        """A worker process made with the kit, which may turn to the others as well."""
+        urls = ",".join([self.url, *(other.url for other in others)])
+        command = [sys.executable, "-P", "-m", "workers.kit", module, "--orchestrator", urls]
         folder = self.folder / f"worker-{len(self._workers)}"
         folder.mkdir()
         command += ["--data-dir", str(folder), *arguments]
@@ -193,6 +201,13 @@ class Baton:
         raise AssertionError(f"{path} did not come to it within {bound.when()}: {last}")
 
 
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
 async def pause() -> None:
     """Give others the time of one poll: the far side of a process boundary has no signal to wait on."""
     await asyncio.to_thread(os.sched_yield)
@@ -200,6 +215,16 @@ async def pause() -> None:
     woken = loop.create_future()
     loop.call_later(0.01, woken.set_result, None)
     await woken
+
+
+async def until_holds(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 30) -> None:
+    """As `until`, for what has to be asked for."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not await condition():
+                await pause()
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds} s: {what}") from None
 
 
 async def until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:

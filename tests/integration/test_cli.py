@@ -142,7 +142,7 @@ def test_run_writes_the_structure_of_a_result_as_markdown_into_an_md_file(api: A
 
     result = baton(api, "run", "greet_twice", "--output", "course.md")
 
-    assert (result.exit_code, (elsewhere / "course.md").read_text()) == (0, "# Bread\n\n## Dough\n")
+    assert (result.exit_code, (elsewhere / "course.md").read_text()) == (0, "# Bread\n\n1. Dough\n")
 
 
 def test_a_result_without_a_structure_is_not_written_as_markdown(api: ApiDouble, elsewhere: Path) -> None:
@@ -314,6 +314,34 @@ def test_a_watched_status_ends_with_the_execution_and_its_code(api: ApiDouble) -
     result = baton(api, "status", "exec_1", "--watch", "--json")
 
     assert (result.exit_code, json.loads(result.stdout)) == (1, FAILED)
+
+
+def test_status_writes_the_result_of_what_is_completed_as_run_does(api: ApiDouble, elsewhere: Path) -> None:
+    api.begin(PLAY, COMPLETED | {"result": {"document": {"title": "Bread"}}})
+
+    codes = [baton(api, "status", "exec_1", "--output", name).exit_code for name in ("bread.md", "bread.json")]
+
+    assert codes == [0, 0]
+    assert (elsewhere / "bread.md").read_text() == "# Bread\n"
+    assert json.loads((elsewhere / "bread.json").read_bytes()) == {"document": {"title": "Bread"}}
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (RUNNING, "the execution is running, without a result as yet; with --watch it is awaited"),
+        (FAILED, "the execution is failed: there is no result to write into bread.md"),
+    ],
+)
+def test_status_says_why_there_is_no_result_to_write(
+    api: ApiDouble, elsewhere: Path, document: dict[str, Any], reason: str
+) -> None:
+    api.begin(PLAY, document)
+
+    result = baton(api, "status", "exec_1", "--output", "bread.md")
+
+    assert (result.exit_code, result.stderr) == (1, f"Error: {reason}\n")
+    assert not (elsewhere / "bread.md").exists()
 
 
 @pytest.mark.parametrize("order", ["cancel", "pause", "resume"])

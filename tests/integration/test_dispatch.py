@@ -532,6 +532,26 @@ async def test_progress_is_shown_while_the_stage_is_at_work(database: Database, 
     assert (stored.execution.progress, stored.execution.stages["one"].progress) == (20, 40.0)
 
 
+async def test_the_progress_that_watchers_are_told_never_falls(database: Database, tmp_path: Path) -> None:
+    async with a_replica(database, tmp_path) as replica:
+        worker = await ScriptedWorker(replica, accepting).join()
+        execution_id = await run(replica, database)
+        process = await worker.got(Process)
+        watcher = replica.hub.watch(execution_id)
+        worker.say(*(Progress(**key_of(process), progress=percent) for percent in (10.0, 40.0)))
+        told: list[float] = []
+        stages = 0
+        async with asyncio.timeout(10):
+            while stages < 2:
+                for notice in await watcher.next(1.0):
+                    stages += notice.kind == "stage"
+                    said = notice.data["stage"] if notice.kind == "stage" else notice.data
+                    told.append(said["progress"])
+
+    assert told == sorted(told)
+    assert set(told) == {10.0, 40.0}
+
+
 async def test_a_workers_doubled_estimate_moves_what_is_said_of_the_queue(database: Database, tmp_path: Path) -> None:
     async def delay_after(estimate_ms: int) -> float:
         def estimating(worker: ScriptedWorker, packet: OrchestratorPacket) -> None:

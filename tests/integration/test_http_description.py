@@ -50,7 +50,11 @@ def test_whatever_can_be_got_and_has_an_end_answers_a_head_as_well() -> None:
     got = {path for method, path in routes() if method == "GET"}
     heads = {path for method, path in routes() if method == "HEAD"}
 
-    assert got - heads == {"/api/executions/{executionId}/events", "/api/workers/{workerId}/link"}
+    assert got - heads == {
+        "/api/executions/{executionId}/events",
+        "/api/workers/{workerId}/link",
+        "/api/replicas/{replicaId}/link",
+    }
     assert heads < got
 
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import WSCloseCode, WSMsgType
 
 from orchestrator.app import BuiltInCheck, Readiness
 from orchestrator.client import BatonClient
+from orchestrator.dispatch import socket_link
 from orchestrator.dispatch.replica import Replica
-from orchestrator.dispatch.workers import Workers
 from orchestrator.store.accounts import AccountTables
 from orchestrator.store.artifacts import Artifacts
 from orchestrator.store.database import Database
@@ -21,6 +22,7 @@ from orchestrator.web.table import ROUTES
 from protocol.packets import Process
 from tests.integration.http_api import CLIENT_KEY, NOBODY, OTHER_KEY, WORKER, Api, serving
 from tests.integration.http_parts import Parts
+from tests.integration.system import until_holds
 from tests.replicas import CHAIN, ScriptedWorker, a_replica, accepting, honest
 
 APPROVAL = "template: approval\nstages: {ask: {wait: {signal: approved}}}\noutput: {by: '${stages.ask.output.by}'}\n"
@@ -35,7 +37,7 @@ def services_of(replica: Replica, database: Database) -> Services:
         executions=replica.executions,
         outlook=replica.outlook,
         templates=templates,
-        workers=Workers(replica.home, replica.answers, replica.fleet, replica.registry),
+        workers=replica.workers,
         reports=replica.reports,
         artifacts=Artifacts(database, replica.journal.blobs),
         hub=replica.hub,
@@ -183,3 +185,26 @@ async def test_it_is_ready_while_its_database_answers(api: Api) -> None:
     ready = await api.get("/api/readyz", by=NOBODY)
 
     assert (ready.status, set(ready.document["checks"])) == (200, {"database", "lease"})
+
+
+@pytest.mark.parametrize(
+    ("frame", "close_code", "offence"),
+    [("x" * 5_000, WSCloseCode.MESSAGE_TOO_BIG, "too_large"), ("[{]", WSCloseCode.POLICY_VIOLATION, "malformed")],
+    ids=["too large", "malformed"],
+)
+async def test_a_frame_that_has_to_be_refused_is_noted_against_its_worker(
+    api: Api, monkeypatch: pytest.MonkeyPatch, frame: str, close_code: int, offence: str
+) -> None:
+    monkeypatch.setattr(socket_link, "MAX_RESULT_BYTES", 4_000)
+    worker = {"workerId": "worker-1", "capabilities": ["work"], "maxConcurrentExecutions": 1}
+    await api.post("/api/workers", worker, by=WORKER)
+    async with api.session.ws_connect(f"{api.url}/api/workers/worker-1/link", headers=WORKER) as socket:
+        await socket.send_str(frame)
+        closed = await socket.receive(30)
+
+    async def is_noted() -> bool:
+        document = (await api.get("/api/workers/worker-1")).document
+        return bool(document["standing"] == {"demerit": 1, "offences": {offence: 1}})
+
+    assert (closed.type, closed.data) == (WSMsgType.CLOSE, close_code)
+    await until_holds(is_noted, "the offence is noted")

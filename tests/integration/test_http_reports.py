@@ -1,10 +1,13 @@
 """Workers report by requests of their own; who reports under a stale fence is told to stop."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from orchestrator.core.standing import Offence
 from protocol.packets import Failure, Metrics, Progress, Result
 from tests.integration.http_api import WORKER, Api
 from tests.integration.http_parts import Parts
@@ -63,6 +66,31 @@ async def test_a_stale_report_is_told_to_stop(api: Api, parts: Parts, report: st
 
     assert (answer.status, answer.code) == (409, "stale_fence")
     assert answer.document["directive"] == answer.document["error"]["details"]["directive"] == "stop"
+
+
+@pytest.mark.parametrize("offence", Offence)
+async def test_a_lie_is_refused_with_its_code_and_only_progress_that_fell_stops_nothing(
+    api: Api, parts: Parts, offence: Offence
+) -> None:
+    parts.reports.offence = offence
+    answer = await api.post(f"{STAGE}/progress", REPORTS["progress"], by=WORKER)
+
+    fell = offence is Offence.PROGRESS_FELL
+    assert (answer.status, answer.code) == (422 if fell else 409, offence.value)
+    assert answer.document.get("directive") == (None if fell else "stop")
+
+
+async def test_a_report_past_the_cap_is_noted_against_the_worker(api: Api, parts: Parts) -> None:
+    url = urlsplit(api.url)
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    head = {**WORKER, "Host": "test", "Content-Length": str(100 * 1024 * 1024)}
+    lines = "".join(f"{header}: {value}\r\n" for header, value in head.items())
+    writer.write(f"POST {STAGE}/complete HTTP/1.1\r\n{lines}\r\n".encode())
+    status = (await reader.readline()).split()[1]
+    writer.close()
+    await writer.wait_closed()
+
+    assert (status, parts.workers.offences) == (b"413", [("worker-1", Offence.TOO_LARGE)])
 
 
 @pytest.mark.parametrize(

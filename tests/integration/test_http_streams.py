@@ -38,6 +38,11 @@ class ScriptedWatcher:
         except TimeoutError:
             return []
 
+    def fall_behind(self) -> None:
+        """As when another replica did something."""
+        self.behind = True
+        self.hear(QUIET)
+
     def hear(self, *batches: list[Notice]) -> None:
         for batch in batches:
             self.said.put_nowait(batch)
@@ -220,10 +225,10 @@ async def test_what_another_replica_did_is_found_by_reading_again(api: Api, part
         await stream.next()
         hub.watcher.hear(QUIET)
         running = a_snapshot(parts, 6, status="running")
-        hub.watcher.hear(QUIET, QUIET)
+        hub.watcher.fall_behind()
         first = await stream.next()
         final = a_snapshot(parts, 9, status="cancelled")
-        hub.watcher.hear(QUIET)
+        hub.watcher.fall_behind()
         rest = await stream.rest()
 
     assert first == Event("snapshot", running, "6")
@@ -278,7 +283,7 @@ async def test_a_database_that_goes_away_breaks_the_stream_off_without_an_end(
     async with watching(api) as stream:
         await stream.next()
         parts.executions.fault = ConnectionRefusedError()
-        hub.watcher.hear(QUIET)
+        hub.watcher.fall_behind()
         rest = await stream.rest()
 
     assert rest == []
@@ -295,7 +300,7 @@ async def test_a_fault_of_ours_in_the_middle_breaks_the_stream_off(api: Api, par
     async with watching(api) as stream:
         await stream.next()
         parts.executions.fault = ZeroDivisionError()
-        hub.watcher.hear(QUIET)
+        hub.watcher.fall_behind()
         rest = await stream.rest()
 
     assert rest == []

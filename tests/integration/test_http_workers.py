@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestServer
 from orchestrator.core.events import CancelRequested
 from orchestrator.core.execution import ExecutionStatus
 from orchestrator.core.requests import RegistrationRefused
+from orchestrator.core.standing import Dishonest
 from orchestrator.dispatch import http_link
 from orchestrator.dispatch.replica import Replica
 from orchestrator.store.database import Database
@@ -209,17 +210,19 @@ async def test_a_report_with_a_wrong_address_harms_no_attempt_that_lives(
         await worker.processing.wait()
         _, processed = next(call for call in worker.calls if call[0] == "process")
         key = {"execution_id": execution_id, "stage_id": processed["stageId"], "fence": processed["fence"]}
-        wrong = [{**key, "stage_id": "only"}, {**key, "execution_id": "exec_other"}]
+        wrong_stage, wrong_execution = {**key, "stage_id": "only"}, {**key, "execution_id": "exec_other"}
         seed = replica.fleet.get("seed")
         assert seed is not None
         sent: list[OrchestratorPacket] = []
         with monkeypatch.context() as patch:
             patch.setattr(seed.link, "send", lambda packet, encoded: sent.append(packet))
-            told = [replica.reports.progress("seed", Progress(**address, progress=5)) for address in wrong]
+            with pytest.raises(Dishonest):
+                await replica.reports.progress("seed", Progress(**wrong_stage, progress=5))
+            told = await replica.reports.progress("seed", Progress(**wrong_execution, progress=5))
         taken = await replica.reports.result("seed", Result(**key, status="completed", result={"n": 1}))
         execution = await final(replica, execution_id)
 
-    assert (told, sent, taken) == ([False, False], [], True)
+    assert (told, sent, taken) == (False, [], True)
     assert (execution.result, execution.stages["only"].attempt) == ({"only": {"n": 1}}, 1)
 
 
@@ -308,11 +311,16 @@ async def test_a_bad_answer_to_process_fails_the_attempt_with_a_code_and_a_sente
     worker.process = answer
     async with at_work(database, tmp_path, worker) as (replica, _):
         execution = await final(replica, await run(replica, database, ONCE))
+        seed = replica.fleet.get("seed")
 
     assert execution.status is ExecutionStatus.FAILED
     assert execution.error is not None
     assert execution.error.code == code
     assert execution.error.message.startswith("stage only: worker seed ")
+    assert [loss.worker_id for loss in execution.stages["only"].losses] == (["seed"] if code == "worker_lost" else [])
+    assert seed is not None
+    offence = {"malformed_answer": "malformed", "result_too_large": "too_large"}.get(code)
+    assert seed.facts.standing.offences == ({} if offence is None else {offence: 1})
 
 
 @pytest.mark.parametrize(("answer", "_code"), BAD[:-1], ids=[answer.__name__ for answer, _ in BAD[:-1]])

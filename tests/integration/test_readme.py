@@ -33,7 +33,28 @@ def test_every_setting_that_is_read_is_described() -> None:
 
 
 def test_every_place_that_a_readme_leads_to_is_there() -> None:
-    for readme in (ROOT / "README.md", *ROOT.glob("*/README.md")):
-        for target in re.findall(r"\]\(([^)#]+)\)", readme.read_text(encoding="utf-8")):
+    folders = (ROOT / name for name in ("orchestrator", "protocol", "templates", "tests", "workers"))
+    for readme in (ROOT / "README.md", *(file for folder in folders for file in folder.rglob("*.md"))):
+        prose = re.sub(r"```.*?```|`[^`]*`", "", readme.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)#]+)\)", prose):
             if "://" not in target:
                 assert (readme.parent / target).exists(), (readme, target)
+
+
+def test_every_shipped_template_is_listed() -> None:
+    shipped = {file.stem for file in (ROOT / "templates").glob("*.yaml")}
+    listed = (ROOT / "templates" / "README.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"^\| \[(\w+)\]\(\1\.yaml\)", listed, re.MULTILINE)) == shipped
+
+
+def test_every_template_and_variable_of_the_readme_is_one() -> None:
+    section = README.partition("## The granulator and its templates")[2].partition("## The training worker")[0]
+    granulator = (ROOT / "workers" / "granulator" / "README.md").read_text(encoding="utf-8")
+    first_cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    names = {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+
+    assert {name for name in names if name.islower()} == {
+        file.stem for file in (ROOT / "templates").glob("*.yaml") if file.stem != "greet_twice"
+    }
+    assert [name for name in names if name.isupper() and f"`{name}`" not in granulator] == []

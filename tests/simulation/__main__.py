@@ -1,11 +1,14 @@
 """Replays one seed, or explores many: `python -m tests.simulation --seed S [--seeds N] [--ablate NAME] [--trace]`."""
 
 import sys
-import time
 from argparse import ArgumentParser
 from collections import Counter
 from contextlib import nullcontext
+from hashlib import sha256
 
+import click
+
+from orchestrator.system import SystemClock
 from tests.simulation.ablations import ABLATIONS
 from tests.simulation.faults import Fault
 from tests.simulation.simulation import simulate
@@ -21,23 +24,25 @@ def main() -> int:
     options = parser.parse_args()
     fired: Counter[Fault] = Counter()
     executions: Counter[str] = Counter()
-    broken = []
-    began = time.perf_counter()
+    broken, digests = [], sha256()
+    began = SystemClock().monotonic()
     with ABLATIONS[options.ablate]() if options.ablate else nullcontext():
         for seed in range(options.seed, options.seed + options.seeds):
             outcome = simulate(seed)
+            digests.update(outcome.digest.encode())
             fired += outcome.fired
             executions += outcome.executions
             if outcome.violations:
                 broken.append(seed)
             if outcome.violations or options.trace:
-                print(outcome.report(options.ablate))
-    took = time.perf_counter() - began
+                click.echo(outcome.report(options.ablate))
+    took = SystemClock().monotonic() - began
     for fault in Fault:
-        print(f"{fired[fault]:7d}  {fault.value}")
-    print(f"executions {dict(executions)}")
-    print(f"{options.seeds} seeds in {took:.1f} s, {options.seeds / took * 60:.0f} a minute; last digest {outcome.digest}")
-    print(f"{fired.total() / options.seeds:.1f} faults a seed; broken: {broken}")
+        click.echo(f"{fired[fault]:7d}  {fault.value}")
+    click.echo(f"executions {dict(sorted(executions.items()))}")
+    click.echo(f"{options.seeds} seeds in {took:.1f} s: {options.seeds / took * 60:.0f} a minute")
+    click.echo(f"{fired.total() / options.seeds:.1f} faults a seed; broken: {broken}")
+    click.echo(f"digest {digests.hexdigest()}")
     return 1 if broken else 0
 
 

@@ -1,4 +1,4 @@
-"""Chance and identity from a seed: an independent stream for each name, so that one more draw here moves nothing there."""
+"""Chance and identity from a seed: a stream for each name, so that one more draw here moves nothing there."""
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256

@@ -7,7 +7,7 @@ but its slots and its order of work.
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -25,6 +25,9 @@ from tests.simulation.world import World
 
 if TYPE_CHECKING:
     from tests.simulation.replica import ReplicaProcess
+
+CONVERSATION: Final = ("offer", "accept", "process", "result", "ack")
+"""The packets of an attempt whose result was taken, in order; between and after them others may have come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,13 @@ class Checker:
     cancelled: set[str] = field(default_factory=set)
     """Executions whose cancel was answered with 200."""
     paused: set[str] = field(default_factory=set)
-    """Executions whose pause was answered with 200, and that nobody asked to resume since."""
+    """Executions whose pause was answered with 200."""
+    resumed: set[str] = field(default_factory=set)
+    """Executions that somebody asked to resume: of their pauses nothing more is promised."""
     offers: dict[int, tuple[str, str, str]] = field(default_factory=dict)
     """By fence: execution, stage id and worker that it was issued for."""
+    attempts: dict[int, int] = field(default_factory=dict)
+    """By fence: which attempt of its stage was offered under it."""
     settled: set[tuple[str, str, int]] = field(default_factory=set)
     """Execution, stage and fence of every result that is durable."""
     commits: dict[StageKey, int] = field(default_factory=dict)
@@ -82,9 +89,9 @@ class Checker:
             self._stage_changed(key)
         for message in consumed:
             row = self.tables.executions[message["execution_id"]]
-            if orjson.loads(message["event"])["type"] == "cancel" and row["ending"] is None:
-                if row["status"] not in FINAL_EXECUTIONS:
-                    self.violate("I8", f"a cancel of {row['execution_id']} was taken from the inbox without effect")
+            is_cancel = orjson.loads(message["event"])["type"] == "cancel"
+            if is_cancel and row["ending"] is None and row["status"] not in FINAL_EXECUTIONS:
+                self.violate("I8", f"a cancel of {row['execution_id']} was taken from the inbox without effect")
 
     def _execution_changed(self, execution_id: str) -> None:
         row, before = self.tables.executions[execution_id], self._executions.get(execution_id)
@@ -123,7 +130,9 @@ class Checker:
         self._check_holder(key, row, row["settled_fence"])
         result = orjson.loads(row["result"])
         if (result["fence"], result["worker"]) != (row["settled_fence"], row["worker_id"]):
-            self.violate("I3", f"{'.'.join(key)} under fence {row['settled_fence']} took what was made under another:", result)
+            self.violate(
+                "I3", f"{'.'.join(key)} under fence {row['settled_fence']} took what was made under another:", result
+            )
 
     def _check_holder(self, key: StageKey, row: Row, fence: int) -> None:
         mine = (key[0], stage_id(*key), row["worker_id"])
@@ -135,28 +144,35 @@ class Checker:
     def sent(self, process: "ReplicaProcess", worker_id: str, packet: OrchestratorPacket) -> None:
         match packet:
             case Offer():
-                self._offered(process, worker_id, packet)
+                if packet.fence not in self.offers:
+                    self.offered(worker_id, packet)
+                self._check_slots_and_order(process, worker_id, packet)
             case Process():
                 if self.offers.get(packet.fence) != (packet.execution_id, packet.stage_id, worker_id):
                     self.violate("I12", f"{worker_id} is to begin {packet.stage_id} without an offer of its own")
             case Ack() if packet.status == "committed":
-                name = stage_name(packet.execution_id, packet.stage_id) or ""
-                if (packet.execution_id, name, packet.fence) not in self.settled:
+                if not self._is_durable(packet):
                     self.violate("durable before acked", f"{packet.stage_id} under fence {packet.fence}")
 
-    def _offered(self, process: "ReplicaProcess", worker_id: str, offer: Offer) -> None:
+    def _is_durable(self, ack: Ack) -> bool:
+        """Whether the result is, or that it was a failure after which the stage was tried again."""
+        key = (ack.execution_id, stage_name(ack.execution_id, ack.stage_id) or "")
+        row = self.tables.stages.get(key)
+        return (*key, ack.fence) in self.settled or (row is not None and row["attempt"] > self.attempts[ack.fence])
+
+    def offered(self, worker_id: str, offer: Offer) -> None:
+        """The owner of the execution sends an offer, to the worker or to another replica that is its home."""
         execution_id, name = offer.execution_id, stage_name(offer.execution_id, offer.stage_id) or ""
         mine = (execution_id, offer.stage_id, worker_id)
+        self.attempts[offer.fence] = offer.attempt
         if self.offers.setdefault(offer.fence, mine) != mine:
             self.violate("I12", f"fence {offer.fence} was issued for {self.offers[offer.fence]} and for {mine}")
         if execution_id in self.cancelled:
             self.violate("I8", f"{offer.stage_id} was offered after its cancel was acknowledged")
-        if execution_id in self.paused:
+        if execution_id in self.paused - self.resumed:
             self.violate("a pause holds", f"{offer.stage_id} was offered after its pause was acknowledged")
         if execution_id in self.tables.executions:
             self._check_needs(execution_id, name)
-        if process.replica is not None:
-            self._check_slots_and_order(process, worker_id, offer)
 
     def _check_needs(self, execution_id: str, name: str) -> None:
         for need in self._spec(execution_id, name).needs:
@@ -165,12 +181,14 @@ class Checker:
                 self.violate("I13", f"{execution_id}.{name} was offered before {need} was durable")
 
     def _check_slots_and_order(self, process: "ReplicaProcess", worker_id: str, offer: Offer) -> None:
-        assert process.replica is not None
+        if process.replica is None:
+            return
         worker = process.replica.fleet.get(worker_id)
         if worker is None or worker.instance_id == "":
             return
-        if len(worker.assignments) > self.slots[worker_id]:
-            self.violate("I6", f"{worker_id} holds {len(worker.assignments)} of {self.slots[worker_id]} slots")
+        held = len(worker.assignments) + len(worker.lent)
+        if held > self.slots[worker_id]:
+            self.violate("I6", f"{worker_id} holds {held} of {self.slots[worker_id]} slots")
         engine = process.replica.dispatcher.engine
         record = engine.owned.get(offer.execution_id)
         entries = engine.ready[offer.action].entries
@@ -224,9 +242,10 @@ class Checker:
 
     def _check_conversation(self, stage: Row, packets: list[dict[str, Any]]) -> None:
         kinds = [packet["type"] for packet in packets]
-        if [kinds[0:1], kinds[-2:]] != [["offer"], ["result", "ack"]] or "accept" not in kinds or "process" not in kinds:
+        left = iter(kinds)
+        if not all(kind in left for kind in CONVERSATION) or kinds.count("result") != 1:
             self.violate("I11", f"{stage['execution_id']}.{stage['name']} is completed, its packets are {kinds}")
-        elif packets[-2]["body"]["result"] != orjson.loads(stage["result"]):
+        elif packets[kinds.index("result")]["body"]["result"] != orjson.loads(stage["result"]):
             self.violate("I11", f"{stage['execution_id']}.{stage['name']} holds another result than its packets")
 
     def _spec(self, execution_id: str, name: str) -> StageSpec:

@@ -1,6 +1,7 @@
 """Clients: they submit, ask again when they were not answered, and change their minds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from orchestrator.core.events import CancelRequested, PauseRequested, ResumeRequested, SignalReceived
@@ -17,6 +18,11 @@ from tests.simulation.world import Life, LifeClock, World
 
 CLIENT: Final = "client_1"
 TRIES: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer 409: the execution's state forbids what was asked."""
 
 
 class SimulatedClient:
@@ -84,7 +90,7 @@ class SimulatedClient:
             self._checker.submission_answered(queued.execution_id, key)
             return queued
 
-        queued = await self._ask(execute, TRIES if key is not None else 1)
+        queued: Queued | None = await self._ask(execute, TRIES if key is not None else 1)
         if queued is None:
             return None
         if key is not None and self._chance.happens(0.3):
@@ -113,11 +119,11 @@ class SimulatedClient:
         """Another execution in its place, once it has ended."""
         key = f"{self._name}-retry-{execution_id}"
 
-        async def retry(replica: Replica) -> Queued | WrongState:
+        async def retry(replica: Replica) -> Queued | Refused:
             try:
                 return await replica.commands.retry(CLIENT, execution_id, key, b"retry")
-            except WrongState as refusal:
-                return refusal
+            except WrongState:
+                return Refused()
 
         queued = await self._ask(retry, TRIES)
         if isinstance(queued, Queued):
@@ -126,20 +132,20 @@ class SimulatedClient:
     async def command(self, execution_id: str, command: Command) -> None:
         """Command until there is an answer."""
         if isinstance(command, ResumeRequested):
-            self._checker.paused.discard(execution_id)
+            self._checker.resumed.add(execution_id)
 
-        async def ask(replica: Replica) -> ExecutionStatus | WrongState | None:
+        async def ask(replica: Replica) -> ExecutionStatus | Refused | None:
             try:
                 status = await replica.commands.command(CLIENT, execution_id, command)
-            except WrongState as refusal:
-                return refusal
+            except WrongState:
+                return Refused()
             if status is not None and isinstance(command, CancelRequested):
                 self._checker.cancel_answered(execution_id)
+            elif status is not None and isinstance(command, PauseRequested):
+                self._checker.paused.add(execution_id)
             return status
 
-        answer = await self._ask(ask, TRIES)
-        if isinstance(answer, ExecutionStatus) and isinstance(command, PauseRequested):
-            self._checker.paused.add(execution_id)
+        await self._ask(ask, TRIES)
 
     async def _ask(self, request: Any, tries: int) -> Any:
         """The answer of whichever replica gives one first; None if none did."""

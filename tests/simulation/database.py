@@ -20,6 +20,7 @@ WAY: Final = 0.002
 RESETS: Final = 0.012
 """How probable it is that a statement's connection breaks while there are faults."""
 SLOWEST: Final = 3.5
+LOST_PUSHES: Final = 0.1
 
 
 class Server:
@@ -67,6 +68,10 @@ class Server:
         is_carried_out = not is_cut or chance.happens(0.6)
         if is_cut:
             self._world.fire(Fault.RESET, name, "after" if is_carried_out else "before")
+        if is_cut and is_carried_out and chance.happens(0.3):
+            # The server is still at it when the other side already knows that the connection broke.
+            loop.call_later(there, answer, ConnectionResetError("the connection broke"))
+            there += chance.random()
         life = self._life
 
         def carry_out() -> None:
@@ -76,10 +81,16 @@ class Server:
             outcome = self._outcome(statement, writes)
             # A server that dies now has committed; nobody is told.
             loop.call_later(
-                back, lambda: answer(ConnectionResetError("the connection broke") if is_cut or life.is_dead else outcome)
+                back,
+                lambda: answer(ConnectionResetError("the connection broke") if is_cut or life.is_dead else outcome),
             )
 
         loop.call_later(there, carry_out)
+
+    def push(self, callback: Callable[[], None]) -> None:
+        """Send what nobody asked for; it may be lost."""
+        if self._world.is_calm or not self._chance.happens(LOST_PUSHES):
+            self._world.loop.call_later(self._chance.random() * WAY, callback)
 
     def _outcome(self, statement: Callable[[], object], writes: bool) -> object:
         if writes and self._refuses is not None and self._world.loop.time() < self._refuses[1]:
@@ -108,3 +119,6 @@ class Connection:
 
         self._life.deliver(lambda: self._server.receive(name, statement, writes, answer))
         return cast(T, await outcome)
+
+    def push(self, callback: Callable[[], None]) -> None:
+        self._server.push(lambda: self._life.deliver(callback))

@@ -36,10 +36,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def close(self) -> None:
         """Cancel what is left, so that nothing is destroyed while it waits."""
-        left = asyncio.all_tasks(self)
-        for task in left:
-            task.cancel()
-        self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self.run_until_complete(_cancel_the_others())
         super().close()
 
     def _process_events(self, events: list[Any]) -> None:
@@ -47,6 +44,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody waits in a system call who would have to be woken."""
+
+
+async def _cancel_the_others() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 class _TimeJump:

@@ -17,6 +17,7 @@ from tests.simulation.world import Life, World, conclude
 
 if TYPE_CHECKING:
     from tests.simulation.checker import Checker
+    from tests.simulation.peering import Connection
     from tests.simulation.replica import ReplicaProcess
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ LOSS: Final = 0.01
 DUPLICATION: Final = 0.02
 DELAY: Final = 0.02
 REORDERING: Final = 0.02
-TRUNCATION: Final = 0.002
+TRUNCATION: Final = 0.006
 
 
 class Unanswered(Exception):
@@ -56,14 +57,19 @@ class Network:
         self.checker = checker
         self.chance = world.chance.stream("network")
         self.links: list[Link] = []
-        self.offers: list[Offer] = []
-        """What was offered so far: lying workers overhear it."""
+        self.replicas: dict[str, ReplicaProcess] = {}
+        self.connections: list[Connection] = []
+        """Those between replicas."""
+        self.offers: list[tuple[str, Offer]] = []
+        """What was offered so far, and to whom: lying workers overhear it."""
         self._background: set[asyncio.Task[None]] = set()
         self._cut: dict[tuple[str, str], float] = {}
 
     def is_cut(self, one: str, other: str) -> bool:
-        until = self._cut.get((min(one, other), max(one, other)), 0.0)
-        return self.world.loop.time() < until
+        return self.world.loop.time() < self.cut_until(one, other)
+
+    def cut_until(self, one: str, other: str) -> float:
+        return self._cut.get((min(one, other), max(one, other)), 0.0)
 
     def cut(self, one: str, other: str, seconds: float) -> None:
         """Nothing passes between the two for a while, and neither is told."""
@@ -72,6 +78,9 @@ class Network:
         for link in self.links:
             if {link.worker_id, link.process.name} == {one, other} and seconds > PATIENCE:
                 link.end(PATIENCE)
+        for connection in self.connections:
+            if connection.ends == {one, other} and seconds > PATIENCE:
+                connection.end(PATIENCE)
 
     def heal(self) -> None:
         self._cut.clear()
@@ -81,6 +90,9 @@ class Network:
         for link in self.links:
             if link.process is process and link.is_open:
                 link.end(0.0 if self.chance.happens(0.7) else PATIENCE)
+        for connection in self.connections:
+            if process.name in connection.ends and connection.is_open:
+                connection.end(0.0 if self.chance.happens(0.7) else PATIENCE)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what belongs to no replica."""
@@ -188,7 +200,7 @@ class Link:
             self._network.world.trace.say(self.process.name, "->", self.worker_id, encoded.decode())
             self._network.checker.sent(self.process, self.worker_id, packet)
             if isinstance(packet, Offer):
-                self._network.offers.append(packet)
+                self._network.offers.append((self.worker_id, packet))
             self._down.send(packet)
 
         self._replica_life.deliver(leave)
@@ -237,4 +249,4 @@ class Link:
         world.trace.say(self.worker_id, "->", self.process.name, frame.decode())
         replica = self._replica
         if replica is not None:
-            self._replica_life.deliver(lambda: replica.answers.receive(self.worker_id, packets))
+            self._replica_life.deliver(lambda: replica.reception.receive(self.worker_id, packets))

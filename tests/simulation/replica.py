@@ -1,7 +1,7 @@
 """A replica as a process: the real `Replica`, which can be killed, stalled, stopped and started again."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final, cast
 
 import aiohttp
@@ -13,6 +13,8 @@ from orchestrator.store.database import UNAVAILABLE
 from tests.simulation.chance import CountedIds, SeededRandom
 from tests.simulation.database import Connection, Server
 from tests.simulation.faults import Fault
+from tests.simulation.network import Network
+from tests.simulation.peering import dialler
 from tests.simulation.store import MemoryBlobs, Version, simulated_store
 from tests.simulation.world import Life, LifeClock, World
 
@@ -27,6 +29,7 @@ class ReplicaProcess:
         self,
         world: World,
         name: str,
+        network: Network,
         server: Server,
         templates: Mapping[Version, Template],
         blobs: MemoryBlobs,
@@ -37,6 +40,7 @@ class ReplicaProcess:
         self.serves = False
         self.life = Life(world, f"{name}#0")
         self._world = world
+        self._network = network
         self._server = server
         self._templates = templates
         self._blobs = blobs
@@ -46,7 +50,7 @@ class ReplicaProcess:
         self._clock = LifeClock(world, self.life)
         self._armed: str | None = None
         self._background: set[asyncio.Task[None]] = set()
-        self.on_end: Callable[[ReplicaProcess], None] | None = None
+        network.replicas[name] = self
 
     def boot(self) -> None:
         """Begin a life under the same name."""
@@ -64,7 +68,12 @@ class ReplicaProcess:
                 self.name,
             ),
             # No simulated worker has a URL, so nothing is ever called through a session.
-            reach=Reach(cast(aiohttp.ClientSession, None), "secret", f"http://{self.name}"),
+            reach=Reach(
+                cast(aiohttp.ClientSession, None),
+                "secret",
+                f"http://{self.name}",
+                dial=dialler(self._network, self, life),
+            ),
             clock=self._clock,
             ids=self._ids,
             random=SeededRandom(self._chance.stream(f"life {self._lives}")),
@@ -125,7 +134,9 @@ class ReplicaProcess:
         """Whether the life ends at this failpoint."""
         if self._armed != place or self._world.is_calm:
             return False
-        self._world.fire(Fault.KILL_BEFORE_REPLY if place == "journal.after_flush" else Fault.KILL, self.life.name, place)
+        self._world.fire(
+            Fault.KILL_BEFORE_REPLY if place == "journal.after_flush" else Fault.KILL, self.life.name, place
+        )
         self._die()
         return True
 
@@ -143,8 +154,7 @@ class ReplicaProcess:
         self.life.die()
         self.serves = False
         self.replica = None
-        if self.on_end is not None:
-            self.on_end(self)
+        self._network.ended(self)
         self._world.loop.call_later(RESTART_SECONDS + self._chance.random(), self.boot)
 
 

@@ -4,8 +4,9 @@ The same seed gives the same history, whatever the machine and PYTHONHASHSEED; i
 """
 
 import asyncio
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -22,8 +23,8 @@ from tests.simulation.faults import Fault
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.replica import ReplicaProcess
-from tests.simulation.storm import Storm
 from tests.simulation.store import MemoryBlobs, Version
+from tests.simulation.storm import Storm
 from tests.simulation.tables import Tables
 from tests.simulation.trace import Trace
 from tests.simulation.worker import SimulatedWorker, Temper
@@ -92,12 +93,12 @@ def simulate(seed: int) -> Outcome:
     trace = Trace(loop.time)
     world = World(seed, loop, trace, Chance(seed, "simulation"))
     cluster = _Cluster(world)
-    try:
-        with _logs_to(trace, cluster.checker):
+    with _logs_to(trace, cluster.checker):
+        try:
             loop.run_until_complete(cluster.run())
             return cluster.outcome()
-    finally:
-        loop.close()
+        finally:
+            loop.close()
 
 
 class _Cluster:
@@ -107,7 +108,7 @@ class _Cluster:
         self.world = world
         chance = world.chance.stream("cluster")
         versions: dict[Version, Template] = {(CLIENT, name, 1): template for name, template in TEMPLATES.items()}
-        tempers = [Temper.HONEST, *chance.sample(list(Temper), 4)]
+        tempers = [Temper.HONEST, *chance.sample(list(Temper), 5)]
         slots = {f"worker_{number}": chance.randint(1, 3) for number in range(len(tempers))}
         self.tables = Tables(world.loop.time)
         self.checker = Checker(world, self.tables, versions, slots)
@@ -115,7 +116,8 @@ class _Cluster:
         self.network = Network(world, self.checker)
         server, blobs, ids = Server(world, self.tables), MemoryBlobs(), CountedIds()
         self.replicas = [
-            ReplicaProcess(world, f"replica_{number}", server, versions, blobs, ids) for number in range(REPLICAS)
+            ReplicaProcess(world, f"replica_{number}", self.network, server, versions, blobs, ids)
+            for number in range(REPLICAS)
         ]
         self.workers = [
             SimulatedWorker(world, self.network, self.replicas, worker_id, temper, slots[worker_id])
@@ -130,7 +132,6 @@ class _Cluster:
     async def run(self) -> None:
         self.world.loop.set_exception_handler(self._on_exception)
         for replica in self.replicas:
-            replica.on_end = self.network.ended
             replica.boot()
         for worker in self.workers:
             worker.boot()
@@ -191,9 +192,9 @@ class _Cluster:
 def _logs_to(trace: Trace, checker: Checker) -> Iterator[None]:
     """Whatever the orchestrator logs becomes part of the trace."""
 
-    def keep(_: object, level: str, event: dict[str, Any]) -> Any:
+    def keep(_: object, level: str, event: MutableMapping[str, Any]) -> Any:
         name = event.pop("event")
-        error = event.pop("exc_info", None)
+        error = sys.exc_info()[1] if level == "exception" else event.pop("exc_info", None)
         if level not in ("debug", "info"):
             trace.say("LOG", name, event)
         if name in UNEXPECTED:
@@ -204,19 +205,8 @@ def _logs_to(trace: Trace, checker: Checker) -> Iterator[None]:
         raise structlog.DropEvent
 
     before = structlog.get_config()
-    structlog.configure(
-        processors=[_with_exception, keep], wrapper_class=structlog.BoundLogger, cache_logger_on_first_use=False
-    )
+    structlog.configure(processors=[keep], wrapper_class=structlog.BoundLogger, cache_logger_on_first_use=False)
     try:
         yield
     finally:
         structlog.configure(**before)
-
-
-def _with_exception(_: object, __: str, event: Any) -> Any:
-    """`exc_info=True` becomes the exception itself."""
-    import sys
-
-    if event.get("exc_info") is True:
-        event["exc_info"] = sys.exc_info()[1]
-    return event

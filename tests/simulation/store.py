@@ -4,21 +4,26 @@ Everything goes through a `Wire`, which decides when a statement reaches the dat
 and what goes wrong on the way.
 """
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
 import orjson
 
+from orchestrator.core.seams import Clock
 from orchestrator.core.template import Template
 from orchestrator.store.batch import Batch
 from orchestrator.store.blobs import Blobs, Stored
-from orchestrator.store.executions import Snapshot, Waiting, packets_of, summary_of
+from orchestrator.store.database import UNAVAILABLE
+from orchestrator.store.executions import Snapshot, Waiting, Whereabouts, packets_of, summary_of, whereabouts_of
 from orchestrator.store.flushing import Flushed, Key
+from orchestrator.store.hints import CHECK_SECONDS, GATHER_SECONDS, RECONNECT_SECONDS, Heard, Hint
 from orchestrator.store.loading import Loading
 from orchestrator.store.ownership import Message
-from orchestrator.store.record import Duplicate, Record
+from orchestrator.store.record import Duplicate, Record, Standing
 from orchestrator.store.store import Store
 from orchestrator.store.templates import UnknownTemplate
 from orchestrator.store.workers import RegisteredWorker
@@ -35,12 +40,18 @@ class Wire(Protocol):
     async def call(self, name: str, statement: Callable[[], T], *, writes: bool = False) -> T:
         """The statement's outcome; raises one of `UNAVAILABLE` where that is unknown."""
 
+    def push(self, callback: Callable[[], None]) -> None:
+        """What the server sends by itself: the callback is called when it arrives, if it does."""
+
 
 class Prompt:
     """A wire on which nothing goes wrong and nothing takes time."""
 
     async def call(self, name: str, statement: Callable[[], T], *, writes: bool = False) -> T:
         return statement()
+
+    def push(self, callback: Callable[[], None]) -> None:
+        callback()
 
 
 def simulated_store(
@@ -53,6 +64,7 @@ def simulated_store(
         executions=SimulatedExecutions(tables, wire, loading),
         registry=SimulatedRegistry(tables, wire),
         open_flushing=lambda: SimulatedFlushing(tables, wire),
+        open_hints=lambda clock: SimulatedHints(tables, wire, clock, replica_id),
         blobs=blobs,
     )
 
@@ -113,14 +125,59 @@ class SimulatedFlushing:
     async def flush(self, replica_id: str, epoch: int, batch: Batch) -> Flushed | None:
         return await self._wire.call("flush", lambda: self._tables.flush(replica_id, epoch, batch), writes=True)
 
-    async def revisions(self, execution_ids: Sequence[str]) -> Mapping[str, int]:
-        return await self._wire.call("revisions", lambda: self._tables.revisions(execution_ids))
+    async def standings(self, execution_ids: Sequence[str]) -> Mapping[str, Standing]:
+        return await self._wire.call("standings", lambda: self._tables.standings(execution_ids))
 
     async def winners(self, keys: Sequence[Key]) -> Mapping[Key, Duplicate]:
         return await self._wire.call("winners", lambda: self._tables.winners(keys))
 
     def break_off(self) -> None:
         return
+
+
+class SimulatedHints:
+    """What replicas tell each other through the database."""
+
+    def __init__(self, tables: Tables, wire: Wire, clock: Clock, replica_id: str) -> None:
+        self._tables = tables
+        self._wire = wire
+        self._clock = clock
+        self._replica_id = replica_id
+        self._waiting: dict[tuple[Hint, str | None], None] = {}
+        self._sending: asyncio.Task[None] | None = None
+
+    def tell(self, hint: Hint, replica_id: str | None = None) -> None:
+        self._waiting[hint, replica_id] = None
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.get_running_loop().create_task(self._send_soon())
+
+    async def flush(self) -> None:
+        told, self._waiting = list(self._waiting), {}
+        await self._wire.call("tell", lambda: self._tables.tell(told))
+
+    async def listen(self, heard: Heard) -> None:
+        def pass_on(hint: Hint, meant: str | None) -> None:
+            if meant in (None, self._replica_id):
+                self._wire.push(lambda: heard(hint))
+
+        while True:
+            try:
+                await self._wire.call("listen", lambda: self._tables.listeners.append(pass_on))
+                for hint in Hint:
+                    heard(hint)
+                while True:
+                    await self._clock.sleep(CHECK_SECONDS)
+                    await self._wire.call("check", lambda: None)
+            except UNAVAILABLE:
+                await self._clock.sleep(RECONNECT_SECONDS)
+            finally:
+                if pass_on in self._tables.listeners:
+                    self._tables.listeners.remove(pass_on)
+
+    async def _send_soon(self) -> None:
+        await self._clock.sleep(GATHER_SECONDS)
+        with suppress(*UNAVAILABLE):
+            await self.flush()
 
 
 class SimulatedOwnership:
@@ -135,13 +192,16 @@ class SimulatedOwnership:
 
     async def register(self, url: str, lease: timedelta) -> int:
         self.epoch = await self._wire.call(
-            "register", lambda: self._tables.register(self.replica_id, lease), writes=True
+            "register", lambda: self._tables.register(self.replica_id, url, lease), writes=True
         )
         return self.epoch
 
     async def renew(self, lease: timedelta) -> int | None:
         epoch = self.epoch
         return await self._wire.call("renew", lambda: self._tables.renew(self.replica_id, epoch, lease), writes=True)
+
+    async def others(self) -> dict[str, str]:
+        return await self._wire.call("others", lambda: self._tables.others(self.replica_id))
 
     async def lapse(self) -> None:
         epoch = self.epoch
@@ -247,12 +307,25 @@ class SimulatedExecutions:
 
         return await self._wire.call("client_of", statement)
 
-    async def was_taken(self, execution_id: str, stage: str, fence: int) -> bool:
-        def statement() -> bool:
+    async def whereabouts(self, execution_id: str, stage: str, fence: int) -> Whereabouts | None:
+        def statement() -> tuple[Row, Row | None] | None:
+            execution = self._tables.executions.get(execution_id)
             row = self._tables.stages.get((execution_id, stage))
-            return row is not None and row["settled_fence"] == fence
+            return None if execution is None else (dict(execution), None if row is None else dict(row))
 
-        return await self._wire.call("settled_fence", statement)
+        found = await self._wire.call("whereabouts", statement)
+        if found is None:
+            return None
+        execution, row = found
+        known = None if row is None else await self._loading.stage(row, whole=row["settled_fence"] == fence)
+        return whereabouts_of(execution["owner"], execution["owner_epoch"], known, fence)
+
+    async def sequences(self, execution_ids: Sequence[str]) -> dict[str, int]:
+        def statement() -> dict[str, int]:
+            known = self._tables.executions
+            return {one: known[one]["sequence"] for one in execution_ids if one in known}
+
+        return await self._wire.call("sequences", statement)
 
     async def waiting(self) -> list[Waiting]:
         def statement() -> list[Waiting]:
@@ -301,7 +374,7 @@ class SimulatedRegistry:
         self._tables = tables
         self._wire = wire
 
-    async def register(self, registration: Registration, instance_id: str, home: str) -> None:
+    async def register(self, registration: Registration, instance_id: str, home: str) -> datetime:
         row = {
             "worker_id": registration.worker_id,
             "instance_id": instance_id,
@@ -314,7 +387,7 @@ class SimulatedRegistry:
             "resources": registration.resources,
             "home": home,
         }
-        await self._wire.call("enter_worker", lambda: self._tables.enter_worker(row), writes=True)
+        return await self._wire.call("enter_worker", lambda: self._tables.enter_worker(row), writes=True)
 
     async def drain(self, worker_id: str) -> bool:
         return await self._wire.call("drain_worker", lambda: self._tables.drain_worker(worker_id), writes=True)

@@ -17,7 +17,8 @@ from orchestrator.core.stage import FINAL as FINAL_STAGES
 from orchestrator.core.stage import LIVE
 from orchestrator.store.batch import Batch
 from orchestrator.store.flushing import Flushed, FlushRefused, Key
-from orchestrator.store.record import Duplicate
+from orchestrator.store.hints import Hint
+from orchestrator.store.record import Duplicate, Standing
 
 Row = dict[str, Any]
 StageKey = tuple[str, str]
@@ -25,20 +26,63 @@ StageKey = tuple[str, str]
 NEVER: Final = float("-inf")
 EPOCH: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
-_SUBMISSION: Final = (
-    "execution_id client_id template_client_id template version priority input input_sha256 request_id retry_of "
-    "created_at owned keyed"
-).split()
-_CHANGE: Final = (
-    "execution_id revision_was revision sequence status ending progress result result_sha256 error cost_usd tokens "
-    "started_at finished_at kept"
-).split()
-_STAGE: Final = (
-    "execution_id name client_id action status attempt offer_round fence settled_fence worker_id message progress "
-    "estimate result result_sha256 metrics error started_at finished_at yields"
-).split()
-_PACKETS: Final = "execution_id fence client_id stage_name attempt worker_id packets".split()
-_QUEUE: Final = "execution_id client_id action priority started".split()
+_SUBMISSION: Final = [
+    "execution_id",
+    "client_id",
+    "template_client_id",
+    "template",
+    "version",
+    "priority",
+    "input",
+    "input_sha256",
+    "request_id",
+    "retry_of",
+    "created_at",
+    "owned",
+    "keyed",
+]
+_CHANGE: Final = [
+    "execution_id",
+    "revision_was",
+    "revision",
+    "sequence",
+    "status",
+    "ending",
+    "progress",
+    "result",
+    "result_sha256",
+    "error",
+    "cost_usd",
+    "tokens",
+    "started_at",
+    "finished_at",
+    "kept",
+]
+_STAGE: Final = [
+    "execution_id",
+    "name",
+    "client_id",
+    "action",
+    "status",
+    "attempt",
+    "offer_round",
+    "fence",
+    "settled_fence",
+    "worker_id",
+    "message",
+    "progress",
+    "estimate",
+    "result",
+    "result_sha256",
+    "metrics",
+    "error",
+    "started_at",
+    "finished_at",
+    "yields",
+    "losses",
+]
+_PACKETS: Final = ["execution_id", "fence", "client_id", "stage_name", "attempt", "worker_id", "packets"]
+_QUEUE: Final = ["execution_id", "client_id", "action", "priority", "started"]
 _FRESH: Final[Mapping[str, Any]] = {
     "status": "queued",
     "ending": None,
@@ -65,6 +109,7 @@ class Witness(Protocol):
 class Replica:
     """A row of replicas; the lease in seconds of database time."""
 
+    url: str
     epoch: int
     lease_until: float
 
@@ -84,6 +129,7 @@ class Tables:
     keys: dict[Key, Duplicate] = field(default_factory=dict)
     references: set[tuple[str, str]] = field(default_factory=set)
     workers: dict[str, Row] = field(default_factory=dict)
+    listeners: list[Callable[[Hint, str | None], None]] = field(default_factory=list)
     _epochs: int = 0
     _messages: int = 0
 
@@ -92,7 +138,11 @@ class Tables:
     def flush(self, replica_id: str, epoch: int, batch: Batch) -> Flushed | None:
         if not self._rules(replica_id, epoch):
             return None
-        won = {row[3] for row in batch.keys if (row[0], row[1]) not in self.keys}
+        keys: dict[Key, Duplicate] = {}
+        for client_id, key, body_hash, execution_id in batch.keys:
+            if (client_id, key) not in self.keys:
+                keys.setdefault((client_id, key), Duplicate(execution_id, body_hash))
+        won = {winner.execution_id for winner in keys.values()}
         new = [
             row
             for row in (dict(zip(_SUBMISSION, values, strict=True)) for values in batch.submissions)
@@ -109,8 +159,7 @@ class Tables:
         queued = [dict(zip(_QUEUE, row, strict=True)) for row in batch.queue if row[0] in submitted | changed]
         self._check(new, changes, stages, queued)
 
-        for client_id, key, body_hash, execution_id in batch.keys:
-            self.keys.setdefault((client_id, key), Duplicate(execution_id, body_hash))
+        self.keys.update(keys)
         for row in new:
             owned = row.pop("owned")
             del row["keyed"]
@@ -128,15 +177,16 @@ class Tables:
         for row in queued:
             self.queue[row["execution_id"]] = row
         self.references.update((row[0], row[1]) for row in batch.artifacts)
-        consumed = [row for number in batch.inbox if (row := self.inbox.pop(number, None)) is not None]
+        consumed = [self.inbox.pop(number) for number in batch.inbox if number in self.inbox]
         if self.witness is not None:
             self.witness.flushed(
                 [*batch.submitted, *batch.dirty], [(row["execution_id"], row["name"]) for row in stages], consumed
             )
         return Flushed(submitted, changed)
 
-    def revisions(self, execution_ids: Sequence[str]) -> dict[str, int]:
-        return {name: self.executions[name]["revision"] for name in execution_ids if name in self.executions}
+    def standings(self, execution_ids: Sequence[str]) -> dict[str, Standing]:
+        found = [self.executions[name] for name in execution_ids if name in self.executions]
+        return {row["execution_id"]: Standing(row["revision"], row["owner_epoch"]) for row in found}
 
     def winners(self, keys: Sequence[Key]) -> dict[Key, Duplicate]:
         return {key: self.keys[key] for key in keys if key in self.keys}
@@ -187,9 +237,9 @@ class Tables:
 
     # ----------------------------------------------------------------------------------------------------- ownership
 
-    def register(self, replica_id: str, lease: timedelta) -> int:
+    def register(self, replica_id: str, url: str, lease: timedelta) -> int:
         self._epochs += 1
-        self.replicas[replica_id] = Replica(self._epochs, self.now() + lease.total_seconds())
+        self.replicas[replica_id] = Replica(url, self._epochs, self.now() + lease.total_seconds())
         return self._epochs
 
     def renew(self, replica_id: str, epoch: int, lease: timedelta) -> int | None:
@@ -198,6 +248,10 @@ class Tables:
         now = self.now()
         self.replicas[replica_id].lease_until = now + lease.total_seconds()
         return sum(other.lease_until > now for name, other in self.replicas.items() if name != replica_id)
+
+    def others(self, replica_id: str) -> dict[str, str]:
+        now = self.now()
+        return {name: row.url for name, row in self.replicas.items() if name != replica_id and row.lease_until > now}
 
     def lapse(self, replica_id: str, epoch: int) -> None:
         if self._rules(replica_id, epoch):
@@ -208,7 +262,7 @@ class Tables:
         over = [name for name, row in self.replicas.items() if name != replica_id and NEVER < row.lease_until < now]
         for name in over:
             self._epochs += 1
-            self.replicas[name] = Replica(self._epochs, NEVER)
+            self.replicas[name].epoch, self.replicas[name].lease_until = self._epochs, NEVER
         return over
 
     def adopt(self, replica_id: str, epoch: int, limit: int) -> list[str]:
@@ -263,6 +317,11 @@ class Tables:
                 found.append(message)
         return found[:limit]
 
+    def tell(self, told: Iterable[tuple[Hint, str | None]]) -> None:
+        for hint, replica_id in told:
+            for listener in list(self.listeners):
+                listener(hint, replica_id)
+
     # -------------------------------------------------------------------------------------------------------- reads
 
     def execution(self, execution_id: str) -> Row:
@@ -281,7 +340,7 @@ class Tables:
 
     # ------------------------------------------------------------------------------------------------------ workers
 
-    def enter_worker(self, row: Row) -> None:
+    def enter_worker(self, row: Row) -> datetime:
         before = self.workers.get(row["worker_id"])
         now = EPOCH + timedelta(seconds=self.now())
         is_same = before is not None and before["instance_id"] == row["instance_id"]
@@ -290,8 +349,9 @@ class Tables:
             **row,
             "draining": False,
             "registered_at": registered_at,
-            "last_seen_at": now,
+            "home_since": now,
         }
+        return now
 
     def drain_worker(self, worker_id: str) -> bool:
         if worker_id not in self.workers:
@@ -300,7 +360,7 @@ class Tables:
         return True
 
     def take_home(self, replica_id: str) -> list[Row]:
-        now = self.now()
+        now, since = self.now(), EPOCH + timedelta(seconds=self.now())
         living = {name for name, row in self.replicas.items() if name != replica_id and row.lease_until > now}
         moved = [
             row
@@ -308,7 +368,8 @@ class Tables:
             if row["url"] is not None and not row["draining"] and row["home"] not in living
         ]
         for row in moved:
-            row["home"] = replica_id
+            if row["home"] != replica_id:
+                row.update(home=replica_id, home_since=since)
         return [dict(row) for row in moved]
 
 

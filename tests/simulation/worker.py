@@ -135,6 +135,8 @@ class SimulatedWorker:
                 while link.is_open and await self._beat(life, link):
                     await clock.sleep(self._world.pace.heartbeat)
                     self._say_again(RESEND_SECONDS)
+                if link.is_open:
+                    link.end(0.0)
             await clock.sleep(REDIAL_SECONDS * (1 + self._chance.random()))
 
     async def _join(self, life: Life) -> Link | None:
@@ -241,6 +243,7 @@ class SimulatedWorker:
         self.life.later(takes / 2, lambda: self._half_way(fence))
         self.life.later(takes, lambda: self._finish(fence))
         if self._misbehaves(Temper.ZOMBIE, 0.4):
+            self._world.fire(Fault.LATE, self.worker_id)
             self.stall(self._world.pace.lease * (1.0 + self._chance.random()))
 
     def _half_way(self, fence: int) -> None:
@@ -251,9 +254,9 @@ class SimulatedWorker:
             self.crash(Fault.POISON)
             return
         self._say(Progress(**_key(held.offer), progress=50.0))
-        if self._misbehaves(Temper.CRASHING, 0.15):
+        if self._misbehaves(Temper.CRASHING, 0.25):
             self.crash(Fault.WORKER_MID_PROCESS)
-        elif self._misbehaves(Temper.LYING, 0.3):
+        elif self._misbehaves(Temper.LYING, 0.7):
             self._lie_during(held.offer)
 
     def _finish(self, fence: int) -> None:
@@ -265,7 +268,7 @@ class SimulatedWorker:
         if self._misbehaves(Temper.LYING, 0.3):
             self._world.fire(Fault.LIE_SECOND, self.worker_id)
             self._say(result.model_copy(update={"result": {**(result.result or {}), "value": -1}}))
-        if self._misbehaves(Temper.CRASHING, 0.15):
+        if self._misbehaves(Temper.CRASHING, 0.3):
             self.crash(Fault.WORKER_BEFORE_ACK)
 
     def _result(self, offer: Offer) -> Result:
@@ -292,8 +295,9 @@ class SimulatedWorker:
 
     def _lie_during(self, offer: Offer) -> None:
         mine = {"value": -3, "fence": offer.fence, "worker": self.worker_id}
-        other = self._chance.choice(self._network.offers)
-        match self._chance.randrange(4):
+        overheard = [other for worker_id, other in self._network.offers[-30:] if worker_id != self.worker_id]
+        other = self._chance.choice(overheard or [offer])
+        match self._chance.randrange(4) if overheard else 3:
             case 0:
                 self._world.fire(Fault.LIE_EXECUTION, self.worker_id)
                 wrong = {**_key(offer), "execution_id": other.execution_id, "stage_id": other.stage_id}
@@ -330,9 +334,7 @@ class SimulatedWorker:
     def _running(self) -> tuple[AttemptKey, ...]:
         """What it works at, and what it has a result of that is on its way."""
         running = [
-            AttemptKey(**_key(held.offer), attempt=held.offer.attempt)
-            for held in self.held.values()
-            if held.is_running
+            AttemptKey(**_key(held.offer), attempt=held.offer.attempt) for held in self.held.values() if held.is_running
         ]
         kept = [AttemptKey(**_key(kept.result), attempt=1) for kept in self.results.values()]
         return (*running, *kept)

@@ -24,6 +24,7 @@ PACE: Final = Pace(
     refused_longest=3.0,
     sweep=0.5,
     poll=1.0,
+    talk=0.25,
 )
 LATE_TIMER: Final = 0.004
 """Seconds by which a timer may go off late."""

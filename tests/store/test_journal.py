@@ -1,7 +1,8 @@
 """The journal's promises: durable before told, written whole or not at all, only by the owner, never twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.core.amounts import Amounts
 from orchestrator.core.decide import decide
@@ -35,14 +37,17 @@ LEASE = timedelta(seconds=30)
 
 
 class Cut:
-    """Failpoints that cut the connection at a named place, once."""
+    """Failpoints that cut the connection at a named place, once, after what a test lets happen there."""
 
     def __init__(self) -> None:
         self.at: str | None = None
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
 
     async def hit(self, name: str) -> None:
         if name == self.at:
             self.at = None
+            if self.meanwhile is not None:
+                await self.meanwhile()
             raise ConnectionResetError("cut by the test")
 
 
@@ -190,6 +195,7 @@ async def test_an_execution_that_another_replica_took_is_stale_and_the_rest_of_t
     await desk.journal.drain()
 
     assert desk.stale == [taken.execution.execution_id]
+    assert desk.journal.epoch_lost.is_set()
     assert await desk.stored(taken) == before
     assert await desk.stored(kept) == kept.execution
 
@@ -213,6 +219,46 @@ async def test_a_commit_whose_outcome_is_unknown_is_settled_and_nothing_is_writt
     async with database.acquire() as connection:
         revision = await connection.fetchval("SELECT revision FROM pipeline_executions")
     assert revision == record.revision == 2
+
+
+async def test_a_takeover_is_not_taken_for_a_commit_whose_outcome_is_unknown(desk: Desk, database: Database) -> None:
+    record = a_record(await published(database))
+    await desk.submit(record)
+    take_up(record)
+    successor = PostgresOwnership(
+        database, Loading(Templates(database, SystemClock()), desk.journal.blobs), "replica_2"
+    )
+    await successor.register("http://127.0.0.1:2", LEASE)
+    told = asyncio.Event()
+
+    async def take_over() -> None:
+        await desk.ownership.lapse()
+        await successor.depose()
+        await successor.adopt(10)
+
+    desk.cut.at, desk.cut.meanwhile = "journal.before_flush", take_over
+    desk.journal.note(record, ["one"], (), told.set, urgent=True)
+
+    await asyncio.wait_for(desk.journal.epoch_lost.wait(), 10)
+    assert not told.is_set()
+
+
+async def test_what_one_life_did_not_write_is_not_written_by_the_next(desk: Desk, database: Database) -> None:
+    record = a_record(await published(database))
+    await desk.submit(record)
+    take_up(record)
+    told = asyncio.Event()
+
+    async def live_anew() -> None:
+        desk.journal.begin(await desk.ownership.register("http://127.0.0.1:1", LEASE))
+
+    desk.cut.at, desk.cut.meanwhile = "journal.before_flush", live_anew
+    desk.journal.note(record, ["one"], (), told.set, urgent=True)
+    await asyncio.wait_for(desk.journal.drain(), 10)
+    [adopted] = await desk.ownership.adopt(10)
+
+    assert (adopted.revision, desk.stale, desk.journal.epoch_lost.is_set()) == (1, [], False)
+    assert not told.is_set()
 
 
 async def test_what_the_database_refuses_does_not_hold_up_the_rest(desk: Desk, database: Database) -> None:
@@ -249,6 +295,23 @@ async def test_a_payload_over_64_kib_becomes_an_artifact_and_comes_back_whole(de
         [reference] = await connection.fetch("SELECT client_id, bytes FROM data_references")
     assert (row["input"], row["hash"]) == (None, 64)
     assert (reference["client_id"], reference["bytes"]) == (CLIENT, 70_021)
+
+
+async def test_a_payload_waits_for_a_store_that_cannot_be_written_and_nothing_is_given_up(
+    desk: Desk, database: Database, tmp_path: Path
+) -> None:
+    uploads = tmp_path / "artifacts" / "uploads"
+    uploads.write_text("a file where a folder should be")
+    record = a_record(await published(database), {"value": 1, "text": "x" * 70_000})
+    outcome = desk.journal.submit(Submission(record, True, "work"))
+    with capture_logs() as logged:
+        async with asyncio.timeout(20):
+            while not any(line["event"] == "journal.payload_not_kept" for line in logged):
+                await asyncio.to_thread(os.sched_yield)
+    uploads.unlink()
+
+    assert await asyncio.wait_for(outcome, 20) == Accepted(record.execution.execution_id)
+    assert await desk.stored(record) == record.execution
 
 
 async def test_what_a_stage_was_accepted_with_comes_back_whole(desk: Desk, database: Database) -> None:

@@ -1,6 +1,7 @@
 """What is remembered of whom a secret stands for, and for how long."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -17,6 +18,7 @@ class Directory:
         self.asked: list[bytes] = []
         self.asks: asyncio.Queue[bytes] = asyncio.Queue()
         self.at_once = self.most_at_once = 0
+        self.fault: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -28,6 +30,8 @@ class Directory:
         found = self.known.get(digest)
         await self.gate.wait()
         self.at_once -= 1
+        if self.fault is not None:
+            raise self.fault
         return found
 
 
@@ -203,3 +207,67 @@ async def test_a_flood_of_unknown_secrets_has_only_some_look_ups_at_once(clock: 
     answers = await asyncio.gather(*flood)
 
     assert (answers, len(directory.asked), directory.most_at_once) == ([None] * 50, 50, LOOK_UPS)
+
+
+async def test_while_the_database_is_away_a_verdict_may_count_for_longer_and_then_no_more(clock: DrivenClock) -> None:
+    directory = Directory(secret="worker")
+    remembered = Verdicts(clock, directory.find, outage_seconds=60.0)
+    await remembered.of(b"secret")
+    directory.fault = ConnectionRefusedError("away")
+
+    clock.advance(LIFE_SECONDS + 59)
+    during = await remembered.of(b"secret")
+    clock.advance(1)
+
+    assert during == "worker"
+    with pytest.raises(ConnectionRefusedError):
+        await remembered.of(b"secret")
+    with pytest.raises(ConnectionRefusedError):
+        await remembered.of(b"never seen")
+
+
+async def test_what_was_revoked_counts_no_more_as_soon_as_the_database_says_so(clock: DrivenClock) -> None:
+    directory = Directory(secret="worker")
+    remembered = Verdicts(clock, directory.find, outage_seconds=60.0)
+    await remembered.of(b"secret")
+    directory.known.clear()
+    clock.advance(LIFE_SECONDS)
+
+    assert await remembered.of(b"secret") is None
+
+
+async def test_a_silent_database_is_not_waited_for_where_there_is_an_older_verdict(
+    clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdicts, "PATIENCE_SECONDS", 0.0)
+    directory = Directory(secret="worker")
+    remembered = Verdicts(clock, directory.find, outage_seconds=60.0)
+    await remembered.of(b"secret")
+    directory.gate.clear()
+    clock.advance(LIFE_SECONDS)
+
+    assert await remembered.of(b"secret") == "worker"
+    directory.gate.set()
+
+
+async def test_a_look_up_that_fails_when_nobody_waits_for_it_any_more_is_no_forgotten_exception(
+    clock: DrivenClock,
+) -> None:
+    forgotten: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: forgotten.append(context["message"]))
+    directory = Directory(key="ann")
+    directory.fault = ConnectionRefusedError()
+    directory.gate.clear()
+    remembered = Verdicts(clock, directory.find)
+    asker = asyncio.create_task(remembered.of(b"key"))
+    await directory.asks.get()
+
+    asker.cancel()
+    await asyncio.wait([asker])
+    del asker
+    directory.gate.set()
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+    gc.collect()
+
+    assert forgotten == []

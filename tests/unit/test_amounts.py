@@ -28,14 +28,20 @@ def test_a_completed_stage_shows_its_estimate_what_it_took_and_their_ratio() -> 
         estimate=Amounts(2000, 1500, Decimal("0.003")),
         metrics={"tokensUsed": 3000, "costUsd": 0.0015, "processingTimeMs": 1.0},
         started_at=NOON,
-        finished_at=NOON + timedelta(milliseconds=2500.5),
+        finished_at=NOON + timedelta(milliseconds=2500.4),
     )
 
     assert compared(stage) == {
         "estimate": {"ms": 2000, "tokens": 1500, "costUsd": 0.003},
-        "actual": {"ms": 2500.5, "tokens": 3000, "costUsd": 0.0015},
+        "actual": {"ms": 2500, "tokens": 3000, "costUsd": 0.0015},
         "ratio": {"ms": 1.25, "tokens": 2.0, "costUsd": 0.5},
     }
+
+
+def test_what_takes_less_than_a_millisecond_takes_one() -> None:
+    at_once = Stage("a", StageStatus.COMPLETED, estimate=Amounts(ms=1), started_at=NOON, finished_at=NOON)
+
+    assert (at_once.actual, compared(at_once)["ratio"]["ms"]) == (Amounts(ms=1), 1.0)
 
 
 def test_of_a_stage_that_has_not_ended_only_the_estimate_is_known() -> None:

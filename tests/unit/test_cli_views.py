@@ -13,12 +13,13 @@ from orchestrator.cli.execution_view import ending_view, execution_view
 from orchestrator.cli.fleet import queue_view, workers_view
 from orchestrator.cli.run import acceptance_line
 from orchestrator.cli.stage_view import stage_board, time_left
-from orchestrator.cli.structure_view import find_structured, structure_view
+from orchestrator.cli.structure import Structured, find_structured
+from orchestrator.cli.structure_view import MOST_FINDINGS, structure_tree, structure_view
 from orchestrator.cli.templates import template_view
 from tests.contract.api_double import a_stage, an_execution
 
 NOW = datetime(2026, 1, 1, 12, 0, 11, tzinfo=UTC)
-STRUCTURED = {
+STRUCTURED: dict[str, Any] = {
     "structure": {
         "type": "course",
         "title": "Reading",
@@ -93,7 +94,7 @@ def test_a_long_line_of_a_result_is_neither_cut_nor_broken() -> None:
 
 
 def test_a_structure_is_shown_as_a_tree_of_titles_and_durations() -> None:
-    assert shown(structure_view(STRUCTURED)) == [
+    assert shown(structure_view(Structured(STRUCTURED["structure"], STRUCTURED))) == [
         "Reading  course  1 h 30 min",
         "├── Letters [bold]and[/bold] words  lesson  7 min 30 s",
         "└── Books",
@@ -110,7 +111,7 @@ def test_what_a_validator_found_stands_below_the_structure_in_place_of_what_its_
     finding = {"code": "lonely", "severity": "warning", "path": "/children/1", "message": "has one child"}
     validated = STRUCTURED | {place: {score: 71.5, "findings": [finding, "too short"]}}
 
-    assert shown(structure_view(validated))[-4:] == [
+    assert shown(structure_view(Structured(validated["structure"], validated)))[-4:] == [
         "Quality score 71.5",
         "Findings: 2",
         "  warning lonely: /children/1: has one child",
@@ -118,19 +119,87 @@ def test_what_a_validator_found_stands_below_the_structure_in_place_of_what_its_
     ]
 
 
+def test_more_findings_than_anybody_reads_are_counted() -> None:
+    told = STRUCTURED | {"findings": ["too short"] * (MOST_FINDINGS + 3)}
+
+    lines = shown(structure_view(Structured(STRUCTURED["structure"], told)))
+
+    assert (lines[-MOST_FINDINGS - 2], lines[-2:]) == ("Findings: 23", ["  too short", "  ... and 3 more"])
+
+
+def test_a_structure_without_a_score_is_shown_with_what_was_found() -> None:
+    told: dict[str, Any] = {
+        "structure": STRUCTURED["structure"],
+        "quality": {"score": None, "findings": [], "measures": None},
+    }
+
+    assert shown(structure_view(Structured(told["structure"], told)))[-2:] == [
+        "    └── Which[31m book?  quiz",
+        "No findings.",
+    ]
+
+
+def test_a_node_says_its_code_its_answer_and_the_titles_of_what_it_refers_to() -> None:
+    steps = [
+        {"type": "step", "id": "s1", "title": "Read"},
+        {"type": "question", "id": "s2", "title": "Why?", "answer": "Because", "options": ["s1 ", "s2"]},
+        {
+            "type": "step",
+            "id": "s3",
+            "title": "Check",
+            "code": "1.3",
+            "requires": ["s1", "s2"],
+            "keyTerms": ["s1", "x"],
+        },
+    ]
+
+    assert shown(structure_tree({"title": "Path", "children": steps})) == [
+        "Path",
+        "├── Read  step",
+        "├── Why?  question  = Because",
+        "└── 1.3 Check  step  requires: Read, Why?",
+    ]
+
+
 @pytest.mark.parametrize(
-    ("result", "found"),
+    ("most", "lines"),
     [
-        (STRUCTURED, STRUCTURED),
-        ({"text": "x", "granulate": STRUCTURED}, STRUCTURED),
-        ({"structure": {"no": "title"}}, None),
-        ({"structure": "text"}, None),
-        ([STRUCTURED], None),
-        (None, None),
+        (9, ["All", "├── A", "│   ├── a", "│   ├── b", "│   └── c", "└── B", "    └── d", "        └── deep"]),
+        (6, ["All", "├── A", "│   ├── a", "│   ├── b", "│   └── c", "└── B", "    └── d  ... and 1 more"]),
+        (5, ["All", "├── A", "│   ├── a", "│   └── ... and 2 more", "└── B", "    └── d  ... and 1 more"]),
+        (4, ["All", "├── A  ... and 3 more", "└── B  ... and 2 more"]),
+        (2, ["All", "├── A  ... and 3 more", "└── ... and 3 more"]),
+        (1, ["All  ... and 7 more"]),
     ],
 )
-def test_a_structure_is_found_in_the_result_or_in_one_of_its_outputs(result: Any, found: Any) -> None:
-    assert find_structured(result) == found
+def test_a_big_tree_shows_whole_levels_then_equally_many_of_each_and_counts_the_rest(
+    most: int, lines: list[str]
+) -> None:
+    deep = {"title": "d", "children": [{"title": "deep"}]}
+    parts = [{"title": "A", "children": [{"title": name} for name in "abc"]}, {"title": "B", "children": [deep]}]
+
+    assert shown(structure_tree({"title": "All", "children": parts}, most)) == lines
+
+
+PIPELINE = {"document": {"title": "All"}, "structures": {"course": {"title": "Course"}}, "quality": {"score": 80}}
+
+
+@pytest.mark.parametrize(
+    ("result", "root", "told"),
+    [
+        (STRUCTURED, STRUCTURED["structure"], STRUCTURED),
+        ({"text": "x", "granulate": STRUCTURED}, STRUCTURED["structure"], STRUCTURED),
+        (PIPELINE, PIPELINE["document"], PIPELINE),
+        ({"structure": {"title": "Made"}, "document": {"title": "Given"}}, {"title": "Made"}, None),
+    ],
+)
+def test_a_structure_is_found_in_the_result_or_in_one_of_its_outputs(result: Any, root: Any, told: Any) -> None:
+    assert find_structured(result) == Structured(root, told or result)
+
+
+@pytest.mark.parametrize("result", [{"structure": {"no": "title"}}, {"structure": "text"}, [STRUCTURED], None])
+def test_what_has_no_title_is_no_structure(result: Any) -> None:
+    assert find_structured(result) is None
 
 
 def test_the_board_has_a_row_with_a_bar_for_each_stage_and_for_the_whole() -> None:
@@ -139,7 +208,7 @@ def test_the_board_has_a_row_with_a_bar_for_each_stage_and_for_the_whole() -> No
     )
     document = an_execution(progress=75, stages=[*COMPLETED["stages"], running])
 
-    assert shown(stage_board(document, NOW), width=140) == [
+    assert shown(stage_board([("", document)], NOW), width=140) == [
         "hello      echo-1  completed            ━━━━━━━━━━━━━━━━━━━━  100 %   1.0 s",
         "again              running (attempt 2)  ━━━━━━━━━━             50 %   6.0 s  ~6.0 s left",
         "execution          running              ━━━━━━━━━━━━━━━        75 %  10.0 s  ~3.3 s left",
@@ -147,11 +216,30 @@ def test_the_board_has_a_row_with_a_bar_for_each_stage_and_for_the_whole() -> No
     ]
 
 
+def test_several_executions_have_their_names_on_one_board() -> None:
+    done, begun = (
+        a_stage("hello", "completed", progress=100),
+        a_stage("train", "running", progress=10, message="epoch 1"),
+    )
+    executions = [("pipeline", an_execution("completed", progress=100, stages=[done]))]
+    executions += [("training", an_execution("running", progress=5, stages=[begun]))]
+
+    rows = [line.split() for line in shown(stage_board(executions, NOW), width=140)]
+
+    assert [row[:2] for row in rows if row] == [
+        ["hello", "completed"],
+        ["pipeline", "completed"],
+        ["train", "running"],
+        ["training", "running"],
+        ["train:", "epoch"],
+    ]
+
+
 def test_the_board_fits_a_narrow_terminal() -> None:
     named = {"workerId": "a-worker-with-a-name-of-some-length", "message": "longer than the line " * 5}
     stage = a_stage("a-stage-with-a-name", "running", progress=50, **named)
 
-    lines = shown(stage_board(an_execution(stages=[stage]), NOW), width=80)
+    lines = shown(stage_board([("", an_execution(stages=[stage]))], NOW), width=80)
 
     assert (len(lines), max(map(len, lines)) <= 80) == (3, True)
 

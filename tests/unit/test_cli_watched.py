@@ -60,6 +60,21 @@ def test_progress_moves_its_stage_and_keeps_the_last_word() -> None:
 
 
 @pytest.mark.parametrize(
+    ("news", "progress"),
+    [
+        ({"status": "running", "progress": 5}, 10),
+        ({"status": "running", "progress": 15}, 15),
+        ({"status": "running", "progress": 0, "attempt": 2}, 0),
+        ({"status": "failed", "progress": 0}, 0),
+    ],
+)
+def test_progress_falls_with_another_attempt_only_whatever_is_heard_first(news: dict[str, Any], progress: int) -> None:
+    after = Watched.of(RUNNING).after(Event("stage", {"stage": {"stageId": "hello-1", **news}}))
+
+    assert after.document["stages"][0]["progress"] == progress
+
+
+@pytest.mark.parametrize(
     ("name", "data"),
     [
         ("weather", {"executionId": "exec_1"}),

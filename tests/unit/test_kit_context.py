@@ -53,6 +53,13 @@ def test_progress_stays_between_0_and_100(context: Context, reports: list[Report
     assert reports == [progress(0), progress(100)]
 
 
+def test_progress_never_falls(context: Context, reports: list[Report]) -> None:
+    context.progress(60)
+    context.progress(10, "the second half")
+
+    assert reports == [progress(60), progress(60, "the second half")]
+
+
 def test_a_log_line_is_made_fit_for_the_wire(context: Context, reports: list[Report]) -> None:
     context.log("a\0b\ud800" + "x" * 20_000, "warning")
 

@@ -102,7 +102,7 @@ class Shop:
         self.clock = DrivenClock()
         fleet = Fleet()
         self.dispatcher = Dispatcher(cast(Journal, DurableAtOnce()), self.clock, Hub(), fleet, Pace())
-        self.answers = Answers(self.dispatcher, SystemRandom(), self._was_taken, Tasks())
+        self.answers = Answers(self.dispatcher, SystemRandom(), self._find_attempt, Tasks())
         self.line = Line(self.dispatcher)
         self.hands = [Hand(self, f"worker-{number}", slots) for number in range(workers)]
         self._chance = random.Random(seed)
@@ -178,7 +178,7 @@ class Shop:
         self.answers.receive(hand.worker_id, [packet])
         await turns()
 
-    async def _was_taken(self, execution_id: str, stage: str, fence: int) -> bool:
+    async def _find_attempt(self, execution_id: str, stage: str, fence: int) -> None:
         raise AssertionError("nothing is reported twice here")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from orchestrator.core.placement import Candidate, Refusal, choose, objection
+from orchestrator.core.standing import GOOD, Offence
 
 NOW = 100.0
 
@@ -73,3 +74,25 @@ def test_a_worker_that_refused_this_stage_is_not_asked_again_before_its_time() -
     assert chosen(a_worker("w"), a_worker("x"), refused={"w": refusal}) == "x"
     assert objection(a_worker("w"), "work", "exec_1", {"w": refusal}, NOW) == refusal
     assert objection(a_worker("w"), "work", "exec_1", {"w": refusal}, NOW + 6) is None
+
+
+def test_a_worker_in_bad_standing_is_asked_only_where_no_other_can_be() -> None:
+    liar = a_worker("liar", expected_ms={"work": 1.0}, standing=GOOD.after(Offence.UNKNOWN_FENCE, NOW))
+    slow, full = a_worker("slow", free=1, expected_ms={"work": 900.0}), a_worker("slow", free=0)
+
+    assert (chosen(liar, slow), chosen(liar, full)) == ("slow", "liar")
+
+
+def test_a_worker_that_was_lost_with_the_stage_is_asked_for_it_last() -> None:
+    lost, other = a_worker("lost"), a_worker("other", free=1)
+    askable = [choose(workers, "work", "exec_1", {}, NOW, {"lost"}) for workers in ((lost, other), (lost,))]
+
+    assert askable == [other, lost]
+
+
+def test_a_worker_that_rests_is_asked_for_nothing_until_its_time() -> None:
+    rest = Refusal("restarting", "was started anew 3 times", NOW + 1)
+    worker = a_worker(resting=rest)
+
+    assert objection(worker, "work", "exec_1", {}, NOW) == rest
+    assert objection(worker, "work", "exec_1", {}, NOW + 1) is None

@@ -22,6 +22,7 @@ from protocol.codec import loads
 from protocol.errors import ProtocolError
 from protocol.packets import Artifact, AttemptKey
 from workers.kit.answers import ActionError, describe
+from workers.kit.orchestrators import Orchestrators
 from workers.kit.seams import Seams
 from workers.kit.timing import Timing
 
@@ -48,8 +49,8 @@ class Transfers:
     the orchestrator refuses, and what did not succeed after many tries, which is retryable.
     """
 
-    def __init__(self, orchestrator: URL, headers: Mapping[str, str], seams: Seams, timing: Timing) -> None:
-        self._orchestrator = orchestrator
+    def __init__(self, orchestrators: Orchestrators, headers: Mapping[str, str], seams: Seams, timing: Timing) -> None:
+        self._orchestrators = orchestrators
         self._headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
         self._seams = seams
         self._timing = timing
@@ -69,13 +70,12 @@ class Transfers:
     async def upload(self, key: AttemptKey, source: Path | bytes, content_type: str) -> Artifact:
         """The reference to the bytes, or to the file's content, once they are durable at the orchestrator."""
         path = f"api/executions/{key.execution_id}/stages/{key.stage_id}/artifacts"
-        url = self._orchestrator.joinpath(path).with_query(fence=key.fence)
-        return await self._tried("upload", self._upload_once, url, source, content_type)
+        return await self._tried("upload", self._upload_once, f"{path}?fence={key.fence}", source, content_type)
 
     async def download(self, execution_id: str, digest: str, to: Path) -> Path:
         """`to`, once the artifact's whole content is there; a file that was there before is replaced."""
-        url = self._orchestrator.joinpath(f"api/executions/{execution_id}/artifacts/{digest}")
-        await self._tried("download", self._download_once, url, digest, to)
+        path = f"api/executions/{execution_id}/artifacts/{digest}"
+        await self._tried("download", self._download_once, path, digest, to)
         return to
 
     def wait_for(self, transfer: Coroutine[Any, Any, T], cancelled: threading.Event) -> T:
@@ -113,13 +113,17 @@ class Transfers:
     def _wait(self, state: RetryCallState) -> float:
         return self._timing.transfer.delay_s(state.attempt_number, self._seams.chance)
 
-    async def _upload_once(self, url: URL, source: Path | bytes, content_type: str) -> Artifact:
+    def _url(self, path: str) -> URL:
+        """At the replica that this worker turns to now: another one, perhaps, than at the try before."""
+        return URL(f"{str(self._orchestrators.current).rstrip('/')}/{path}")
+
+    async def _upload_once(self, path: str, source: Path | bytes, content_type: str) -> Artifact:
         with await asyncio.to_thread(_opened, source) as file:
             size = await asyncio.to_thread(_size, file)
             digest = sha256()
             async with asyncio.timeout(self._timing.transfer_idle_s) as bound:
                 async with self._session.put(
-                    url,
+                    self._url(path),
                     data=self._pieces(file, digest.update, bound),
                     headers={"Content-Type": content_type, "Content-Length": str(size)},
                     allow_redirects=False,
@@ -144,14 +148,14 @@ class Transfers:
             # Asked for more: the piece is on its way, and the time for the next one begins.
             bound.reschedule(self._loop.time() + self._timing.transfer_idle_s)
 
-    async def _download_once(self, url: URL, digest: str, to: Path) -> None:
+    async def _download_once(self, path: str, digest: str, to: Path) -> None:
         partial = to.with_name(f"{to.name}.{self._seams.fresh_id()}.partial")
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=self._timing.request_s, sock_read=self._timing.transfer_idle_s
         )
         arrived = sha256()
         try:
-            async with self._session.get(url, timeout=timeout, allow_redirects=False) as response:
+            async with self._session.get(self._url(path), timeout=timeout, allow_redirects=False) as response:
                 if response.status != 200:
                     raise _refusal(response.status, await response.read())
                 with await asyncio.to_thread(open, partial, "xb") as file:

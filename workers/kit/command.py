@@ -62,7 +62,13 @@ def run_declared(worker: Worker, arguments: Sequence[str] | None = None) -> None
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program, description=_DESCRIPTION)
     add = parser.add_argument
-    add("--orchestrator", metavar="URL", required=True, type=_http_url, help="as in http://127.0.0.1:8080")
+    add(
+        "--orchestrator",
+        metavar="URL[,URL]",
+        required=True,
+        type=_http_urls,
+        help="as in http://127.0.0.1:8080; of several replicas any will do",
+    )
     add("--worker-id", metavar="ID", type=_identifier, help="stays the same over restarts (default: NAME-HOSTNAME)")
     add("--slots", metavar="N", type=_slots, help="attempts at once (default: as the worker declares)")
     add(
@@ -94,6 +100,10 @@ def _parser(program: str) -> argparse.ArgumentParser:
         help=f"seconds that running attempts have to end or to yield after a signal (default: {_DRAIN_S:g})",
     )
     return parser
+
+
+def _http_urls(text: str) -> tuple[URL, ...]:
+    return tuple(_http_url(part.strip()) for part in text.split(","))
 
 
 def _http_url(text: str) -> URL:
@@ -132,7 +142,8 @@ def _run(worker: Worker, options: argparse.Namespace) -> None:
 def _settings(worker: Worker, options: argparse.Namespace) -> Settings:
     hostname = re.sub(r"[^A-Za-z0-9_.-]", "-", socket.gethostname())
     return Settings(
-        orchestrator=options.orchestrator,
+        orchestrator=options.orchestrator[0],
+        others=options.orchestrator[1:],
         secret=worker_secret(os.environ, options.data_dir),
         worker_id=options.worker_id or f"{worker.name}-{hostname}",
         slots=options.slots or worker.slots,

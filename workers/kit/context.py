@@ -70,6 +70,7 @@ class Context:
         self._usage = threading.Lock()
         self._used = Metrics()
         self._measured: Mapping[str, Any] = {}
+        self._percent = 0.0
 
     @property
     def is_cancelled(self) -> bool:
@@ -93,16 +94,19 @@ class Context:
     def progress(self, percent: float, message: str | None = None, metrics: Mapping[str, Any] | None = None) -> Turn:
         """Says how far the attempt is, 0 to 100, and renews its lease. Await it in an async handler.
 
+        Progress never falls: less than was said before goes out as that again.
+
         `metrics` are numbers, and whatever else JSON can say, by names of your own (`loss`, `epoch`). They are shown
         while the attempt runs, each report in place of the one before, and the last ones stay with its result.
         """
         measured = None if metrics is None else _measured(metrics)
+        self._percent = max(self._percent, min(100.0, percent))
         self._report(
             Progress(
                 execution_id=self.execution_id,
                 stage_id=self.stage_id,
                 fence=self.fence,
-                progress=min(100.0, max(0.0, percent)),
+                progress=self._percent,
                 message=None if message is None else wire_text(message),
                 metrics=measured,
             )

@@ -19,6 +19,8 @@ from protocol.packets import Directive, Heartbeat
 
 log = structlog.get_logger()
 
+SILENT_BEATS = 2
+"""So many heartbeats in a row without an answer are silence: three of them make a lease."""
 _LONGEST_REQUEST_S = 10.0
 _SHORTEST_INTERVAL_S = 0.001
 _JOIN_S = 2.0
@@ -36,26 +38,28 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
 
 
 class HeartbeatThread:
-    """Posts `state()` every interval. `on_directives` and `on_unknown` are called in this thread."""
+    """Posts `state()` every interval. `on_directives`, `on_unknown` and `on_silence` are called in this thread."""
 
     def __init__(
         self,
-        url: str,
+        url: Callable[[], str],
         headers: Mapping[str, str],
         *,
         state: Callable[[], Heartbeat],
         on_directives: Callable[[Sequence[Directive]], None],
         on_unknown: Callable[[], None],
+        on_silence: Callable[[], None],
     ) -> None:
         self._url = url
         self._headers = {**headers, "Content-Type": "application/json"}
         self._state = state
         self._on_directives = on_directives
         self._on_unknown = on_unknown
+        self._on_silence = on_silence
         self._interval_s = 0.0
         self._now = threading.Event()
         self._is_stopped = False
-        self._was_heard = True
+        self._unheard = 0
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         # No proxy from the environment: the link does not use one either.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere())
@@ -90,7 +94,7 @@ class HeartbeatThread:
             self._beat()
 
     def _beat(self) -> None:
-        request = urllib.request.Request(self._url, dumps(self._state().document()), self._headers, method="POST")
+        request = urllib.request.Request(self._url(), dumps(self._state().document()), self._headers, method="POST")
         timeout_s = min(_LONGEST_REQUEST_S, max(1.0, self._interval_s))
         try:
             with self._opener.open(request, timeout=timeout_s) as response:
@@ -103,12 +107,15 @@ class HeartbeatThread:
         except (OSError, http.client.HTTPException, ProtocolError, ValidationError) as error:
             self._note_silence(f"{type(error).__name__}: {error}")
         else:
-            self._was_heard = True
+            self._unheard = 0
             if answer.directives and not self._is_stopped:
                 self._on_directives(answer.directives)
 
     def _note_silence(self, reason: str) -> None:
         """One line when it begins; the link has its own lines for the rest."""
-        if self._was_heard:
+        self._unheard += 1
+        if self._unheard == 1:
             log.warning("heartbeat.unheard", reason=reason)
-        self._was_heard = False
+        if self._unheard >= SILENT_BEATS and not self._is_stopped:
+            self._unheard = 0
+            self._on_silence()

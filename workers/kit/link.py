@@ -10,6 +10,7 @@ from protocol.codec import LARGE_BYTES, MAX_RESULT_BYTES, decode_orchestrator_fr
 from protocol.errors import ProtocolError
 from protocol.packets import OrchestratorPacket, Registered
 from workers.kit.engine import Engine
+from workers.kit.orchestrators import Orchestrators
 from workers.kit.race import first_to_end
 from workers.kit.seams import Clock
 from workers.kit.timing import Timing
@@ -26,10 +27,10 @@ class Link:
     """Dials, reads, writes; keeps nothing that the engine would miss when the connection breaks."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, orchestrator: URL, engine: Engine, clock: Clock, timing: Timing
+        self, session: aiohttp.ClientSession, orchestrators: Orchestrators, engine: Engine, clock: Clock, timing: Timing
     ) -> None:
         self._session = session
-        self._orchestrator = orchestrator
+        self._orchestrators = orchestrators
         self._engine = engine
         self._clock = clock
         self._timing = timing
@@ -37,7 +38,7 @@ class Link:
     async def stay(self, registered: Registered) -> None:
         """Serves one connection to its end."""
         dialled = self._session.ws_connect(
-            self._orchestrator.join(URL(registered.websocket_url)),
+            self._orchestrators.current.join(URL(registered.websocket_url)),
             heartbeat=self._timing.ping_s,
             max_msg_size=MAX_RESULT_BYTES,
             timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),

@@ -16,6 +16,7 @@ from yarl import URL
 from protocol.codec import dumps, loads
 from protocol.errors import ProtocolError
 from protocol.packets import Registered, Registration
+from workers.kit.orchestrators import Orchestrators
 from workers.kit.race import first_to_end
 from workers.kit.seams import Seams
 from workers.kit.timing import Timing
@@ -23,10 +24,19 @@ from workers.kit.timing import Timing
 log = structlog.get_logger()
 
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
+_LONGEST_AFTER_S = 60.0
 
 
 class RegistrationRefused(Exception):
     """The orchestrator answered, and the answer is no."""
+
+
+class TryLater(aiohttp.ClientError):
+    """The orchestrator cannot register anybody just now; `after_s` is how long it wants to be left alone, or 0."""
+
+    def __init__(self, status: int, after_s: float) -> None:
+        super().__init__(f"registration was answered with {status}")
+        self.after_s = after_s
 
 
 class Transport(Protocol):
@@ -48,9 +58,9 @@ async def register(session: aiohttp.ClientSession, orchestrator: URL, registrati
     document = dumps(registration.document())
     async with session.post(orchestrator / "api/workers", data=document, allow_redirects=False) as response:
         body = await response.read()
-        status = response.status
+        status, after = response.status, response.headers.get("Retry-After", "")
     if status >= 500 or status in _WORTH_ANOTHER_TRY:
-        raise aiohttp.ClientError(f"registration was answered with {status}")
+        raise TryLater(status, min(float(after), _LONGEST_AFTER_S) if after.isascii() and after.isdigit() else 0.0)
     if status >= 300:
         raise RegistrationRefused(_refusal(orchestrator, status, body))
     try:
@@ -60,12 +70,15 @@ async def register(session: aiohttp.ClientSession, orchestrator: URL, registrati
 
 
 class Membership:
-    """The loop around registration and transport. `is_unknown` is set when the orchestrator has lost this worker."""
+    """The loop around registration and transport, with one replica of the orchestrator after the other.
+
+    `is_unknown` is set when the one at hand has lost this worker, or has been lost itself.
+    """
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        orchestrator: URL,
+        orchestrators: Orchestrators,
         transport: Transport,
         *,
         registration: Callable[[], Registration],
@@ -75,7 +88,7 @@ class Membership:
         timing: Timing,
     ) -> None:
         self._session = session
-        self._orchestrator = orchestrator
+        self._orchestrators = orchestrators
         self._transport = transport
         self._registration = registration
         self._on_registered = on_registered
@@ -88,11 +101,12 @@ class Membership:
         """Runs until it is cancelled; raises `RegistrationRefused` if the very first registration is refused."""
         failures = 0
         while True:
+            after_s = 0.0
             began_at = self._seams.clock.monotonic()
             try:
                 await self._register_and_stay()
                 reason = (
-                    "the orchestrator knows this worker no longer"
+                    "the orchestrator knows this worker no longer, or does not answer"
                     if self._is_unknown.is_set()
                     else "the link was closed"
                 )
@@ -102,16 +116,28 @@ class Membership:
                 reason = str(refused)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
                 reason = f"{type(error).__name__}: {error}"
+                after_s = error.after_s if isinstance(error, TryLater) else 0.0
+            self._orchestrators.turn()
             has_held = self._seams.clock.monotonic() - began_at > self._timing.reconnect.cap_s
             failures = 1 if has_held else failures + 1
-            delay_s = self._timing.reconnect.delay_s(failures, self._seams.chance)
-            log.warning("worker.unlinked", reason=reason, retry_in_ms=round(delay_s * 1000))
+            delay_s = self._rest_s(failures, after_s, has_held=has_held)
+            next_one = str(self._orchestrators.current)
+            log.warning("worker.unlinked", reason=reason, retry_in_ms=round(delay_s * 1000), orchestrator=next_one)
             await self._seams.clock.sleep(delay_s)
+
+    def _rest_s(self, failures: int, after_s: float, *, has_held: bool) -> float:
+        """Seconds until the next try. A fleet that lost its orchestrator in one moment does not come back in one."""
+        chance = self._seams.chance
+        delay_s = self._timing.reconnect.delay_s(failures, chance)
+        if has_held:
+            delay_s += chance.uniform(0.0, self._timing.return_spread_s)
+        return max(delay_s, after_s * chance.uniform(1.0, 1.5))
 
     async def _register_and_stay(self) -> None:
         self._is_unknown.clear()
-        registered = await register(self._session, self._orchestrator, self._registration())
+        registered = await register(self._session, self._orchestrators.current, self._registration())
         self._was_registered = True
+        self._orchestrators.learn(registered.orchestrators or ())
         self._on_registered(registered)
         await first_to_end(self._transport.stay(registered), self._until_unknown())
 

@@ -25,6 +25,7 @@ from workers.kit.learning import Experience
 from workers.kit.lesson_file import LessonKeeper
 from workers.kit.link import Link
 from workers.kit.membership import Asked, Membership, Transport
+from workers.kit.orchestrators import Orchestrators
 from workers.kit.race import first_to_end
 from workers.kit.seams import Seams
 from workers.kit.timing import Timing
@@ -35,7 +36,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one process runs a worker. Without a `port` it serves no HTTP, without a `data_dir` nothing outlives it."""
+    """How one process runs a worker. Without a `port` it serves no HTTP, without a `data_dir` nothing outlives it.
+
+    `others` are further replicas of the orchestrator, for when that one does not answer.
+    """
 
     orchestrator: URL
     secret: str = field(repr=False)
@@ -47,6 +51,7 @@ class Settings:
     url: str | None = None
     data_dir: Path | None = None
     timing: Timing = field(default_factory=Timing)
+    others: tuple[URL, ...] = ()
 
 
 class CannotListen(Exception):
@@ -64,6 +69,7 @@ class Service:
         self._settings = settings
         self._seams = seams or Seams()
         self._instance_id = self._seams.fresh_id()
+        self._orchestrators = Orchestrators((settings.orchestrator, *settings.others))
         self._headers = {
             "Authorization": f"Bearer {settings.secret}",
             "X-Worker-ID": settings.worker_id,
@@ -91,7 +97,7 @@ class Service:
             heartbeat = self._heartbeat(is_unknown)
             membership = Membership(
                 session,
-                settings.orchestrator,
+                self._orchestrators,
                 self._transport(session),
                 registration=self._registration,
                 on_registered=lambda registered: heartbeat.follow(registered.heartbeat_interval_ms),
@@ -110,18 +116,24 @@ class Service:
         settings = self._settings
         if settings.transport == "http":
             return Asked()
-        return Link(session, settings.orchestrator, self.engine, self._seams.clock, settings.timing)
+        return Link(session, self._orchestrators, self.engine, self._seams.clock, settings.timing)
 
     def _heartbeat(self, is_unknown: asyncio.Event) -> HeartbeatThread:
         loop = asyncio.get_running_loop()
         settings = self._settings
         return HeartbeatThread(
-            str(settings.orchestrator / "api/workers" / settings.worker_id / "heartbeat"),
+            lambda: str(self._orchestrators.current / "api/workers" / settings.worker_id / "heartbeat"),
             self._headers,
             state=lambda: self.engine.attempts.heartbeat(self.engine.now(), self.engine.is_draining),
             on_directives=lambda directives: _hand_over(loop, self.engine.obey, directives),
             on_unknown=lambda: _hand_over(loop, is_unknown.set),
+            on_silence=lambda: self._on_silence(loop, is_unknown),
         )
+
+    def _on_silence(self, loop: asyncio.AbstractEventLoop, is_unknown: asyncio.Event) -> None:
+        """The home stands still: where there is another one, it is not waited for until a ping of the link fails."""
+        if self._orchestrators.has_others:
+            _hand_over(loop, is_unknown.set)
 
     async def _open(self, stack: contextlib.AsyncExitStack) -> None:
         settings = self._settings
@@ -135,7 +147,7 @@ class Service:
         experience = Experience(await asyncio.to_thread(folder.lessons.load))
         self._lessons = LessonKeeper(folder.lessons, experience, self._seams.clock, settings.timing.lessons_s)
         stack.push_async_callback(self._lessons.save)
-        transfers = Transfers(settings.orchestrator, self._headers, self._seams, settings.timing)
+        transfers = Transfers(self._orchestrators, self._headers, self._seams, settings.timing)
         self.engine = Engine(
             settings.worker_id,
             settings.slots,

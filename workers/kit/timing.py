@@ -15,6 +15,8 @@ class Timing:
     """All in seconds. What the orchestrator decides (heartbeat interval, lease, offer expiry) is not here."""
 
     reconnect: Backoff = _RECONNECT
+    return_spread_s: float = 1
+    """After a link that had held for a while is lost, its worker comes back at some moment within this time more."""
     resend: Backoff = _RESEND
     offer_grace_s: float = 1
     """How long after an offer's expiry its slot stays reserved: the start may be on its way."""

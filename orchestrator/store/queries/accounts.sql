@@ -81,7 +81,3 @@ RETURNING expires_at;
 
 -- name: remove_session
 DELETE FROM user_sessions WHERE token_hash = $1;
-
--- name: purge_sessions
-WITH gone AS (DELETE FROM user_sessions WHERE expires_at <= now() RETURNING 1)
-SELECT count(*) FROM gone;

@@ -24,8 +24,15 @@ WHERE execution_id = $1 AND client_id = $2;
 -- name: client_of
 SELECT client_id FROM pipeline_executions WHERE execution_id = $1;
 
--- name: settled_fence
-SELECT settled_fence FROM stage_executions WHERE execution_id = $1 AND name = $2;
+-- name: owner_of
+SELECT owner, owner_epoch FROM pipeline_executions WHERE execution_id = $1;
+
+-- name: stage
+SELECT * FROM stage_executions WHERE execution_id = $1 AND name = $2;
+
+-- name: sequences
+-- What is cheap to ask again and again for those who watch executions that another replica drives.
+SELECT execution_id, sequence FROM pipeline_executions WHERE execution_id = ANY ($1::text[]);
 
 -- name: waiting
 -- The first 1,000 executions that no stage of has been accepted, in the order of work: those that a replica holds

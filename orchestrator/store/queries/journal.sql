@@ -18,6 +18,10 @@
 -- planner no choice but to look each row up by its key: joined freely, it starts from the rows of this epoch, which it
 -- takes to be one, and compares every execution that this replica owns with every one that it writes. IN (SELECT ...)
 -- IS TRUE is a hashed subplan: without IS TRUE it becomes a join of two lists, and compares every pair as well.
+--
+-- `used` is what keeps an artifact from being removed, and `touched` closes the race with a removal under way: it looks
+-- at the row again that it waited for. Once an hour is enough, since nothing is removed before it is a day old, and an
+-- artifact that all executions share must not make every flush wait for every other one.
 WITH me AS MATERIALIZED (
     SELECT replica_id, epoch FROM replicas WHERE replica_id = $1 AND epoch = $2 FOR SHARE
 ), keys AS (
@@ -59,16 +63,18 @@ WITH me AS MATERIALIZED (
 ), stages AS (
     INSERT INTO stage_executions AS t (execution_id, name, client_id, action, status, attempt, offer_round, fence,
         settled_fence, worker_id, message, progress, estimate, result, result_sha256, metrics, error,
-        started_at, finished_at, yields)
+        started_at, finished_at, yields, losses)
     SELECT s.execution_id, s.name, s.client_id, s.action, s.status, s.attempt, s.offer_round, s.fence,
         s.settled_fence, s.worker_id, s.message, s.progress, s.estimate::json, s.result::json, s.result_sha256,
-        s.metrics::json, s.error::json, s.started_at, s.finished_at, s.yields
+        s.metrics::json, s.error::json, s.started_at, s.finished_at, s.yields,
+        s.losses::json
     FROM unnest($35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::smallint[], $41::int[],
         $42::bigint[], $43::bigint[], $44::text[], $45::text[], $46::real[], $47::text[], $48::text[], $49::text[],
-        $50::text[], $51::text[], $52::timestamptz[], $53::timestamptz[], $54::smallint[])
+        $50::text[], $51::text[], $52::timestamptz[], $53::timestamptz[], $54::smallint[],
+        $55::text[])
         AS s (execution_id, name, client_id, action, status, attempt, offer_round, fence,
             settled_fence, worker_id, message, progress, estimate, result, result_sha256, metrics, error,
-            started_at, finished_at, yields)
+            started_at, finished_at, yields, losses)
     WHERE s.execution_id IN (SELECT execution_id FROM changed)
         OR s.execution_id IN (SELECT execution_id FROM submitted)
     ON CONFLICT (execution_id, name) DO UPDATE
@@ -77,37 +83,55 @@ WITH me AS MATERIALIZED (
         message = excluded.message, progress = excluded.progress, estimate = excluded.estimate,
         result = excluded.result, result_sha256 = excluded.result_sha256, metrics = excluded.metrics,
         error = excluded.error, started_at = excluded.started_at, finished_at = excluded.finished_at,
-        yields = excluded.yields
+        yields = excluded.yields, losses = excluded.losses
 ), conversations AS (
     INSERT INTO handshake_packets AS t (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
     SELECT p.execution_id, p.fence, p.client_id, p.stage_name, p.attempt, p.worker_id, p.packets::json
-    FROM unnest($55::text[], $56::bigint[], $57::text[], $58::text[], $59::smallint[], $60::text[], $61::text[])
+    FROM unnest($56::text[], $57::bigint[], $58::text[], $59::text[], $60::smallint[], $61::text[], $62::text[])
         AS p (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
     WHERE (p.execution_id IN (SELECT execution_id FROM changed)) IS TRUE
     ON CONFLICT (execution_id, fence) DO UPDATE SET packets = excluded.packets
 ), queued AS (
     INSERT INTO execution_queue (execution_id, client_id, action, priority, started)
     SELECT q.execution_id, q.client_id, q.action, q.priority, q.started
-    FROM unnest($62::text[], $63::text[], $64::text[], $65::smallint[], $66::boolean[])
+    FROM unnest($63::text[], $64::text[], $65::text[], $66::smallint[], $67::boolean[])
         AS q (execution_id, client_id, action, priority, started)
     WHERE q.execution_id IN (SELECT execution_id FROM submitted)
         OR q.execution_id IN (SELECT execution_id FROM changed)
 ), artifacts AS (
     INSERT INTO data_references (client_id, sha256, bytes, content_type, location)
     SELECT a.client_id, a.sha256, a.bytes, 'application/json', a.location
-    FROM unnest($67::text[], $68::text[], $69::bigint[], $70::text[]) AS a (client_id, sha256, bytes, location), me
+    FROM unnest($68::text[], $69::text[], $70::bigint[], $71::text[]) AS a (client_id, sha256, bytes, location), me
     ORDER BY a.client_id, a.sha256
     ON CONFLICT DO NOTHING
+), used AS (
+    INSERT INTO artifact_uses (execution_id, client_id, sha256)
+    SELECT u.execution_id, u.client_id, u.sha256
+    FROM unnest($72::text[], $73::text[], $74::text[], $75::boolean[]) AS u (execution_id, client_id, sha256, made)
+    WHERE (u.execution_id IN (SELECT execution_id FROM submitted)
+            OR u.execution_id IN (SELECT execution_id FROM changed))
+        AND (u.made OR EXISTS (
+            SELECT FROM data_references AS d WHERE d.client_id = u.client_id AND d.sha256 = u.sha256 OFFSET 0))
+    ON CONFLICT DO NOTHING
+), touched AS (
+    UPDATE data_references AS d
+    SET used_at = now()
+    FROM unnest($73::text[], $74::text[]) AS u (client_id, sha256), me, LATERAL (
+            SELECT r.ctid AS place FROM data_references AS r
+            WHERE r.client_id = u.client_id AND r.sha256 = u.sha256 AND r.used_at < now() - interval '1 hour'
+            OFFSET 0
+        ) AS found
+    WHERE d.ctid = found.place
 ), consumed AS (
-    DELETE FROM execution_inbox WHERE inbox_id = ANY ($71::bigint[]) AND EXISTS (SELECT FROM me)
+    DELETE FROM execution_inbox WHERE inbox_id = ANY ($76::bigint[]) AND EXISTS (SELECT FROM me)
 )
 SELECT (SELECT epoch FROM me) AS epoch,
     ARRAY(SELECT execution_id FROM submitted) AS submitted,
     ARRAY(SELECT execution_id FROM changed) AS changed;
 
--- name: revisions
+-- name: standings
 -- After a commit whose outcome is unknown: what stands there now, for the executions this owner tried to write.
-SELECT execution_id, revision, owner, owner_epoch FROM pipeline_executions WHERE execution_id = ANY ($1::text[]);
+SELECT execution_id, revision, owner_epoch FROM pipeline_executions WHERE execution_id = ANY ($1::text[]);
 
 -- name: winners
 -- Who holds the idempotency keys that a flush could not insert.

@@ -13,6 +13,10 @@ RETURNING epoch;
 UPDATE replicas SET lease_until = now() + $3::interval WHERE replica_id = $1 AND epoch = $2
 RETURNING (SELECT count(*) FROM replicas WHERE replica_id <> $1 AND lease_until > now());
 
+-- name: others
+-- The other replicas that live, and where they are reached.
+SELECT replica_id, url FROM replicas WHERE replica_id <> $1 AND lease_until > now();
+
 -- name: lapse
 -- A clean stop: the lease ends at once, so that others need not wait for it.
 UPDATE replicas SET lease_until = now() - interval '1 second' WHERE replica_id = $1 AND epoch = $2;

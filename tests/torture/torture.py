@@ -1,0 +1,168 @@
+"""One storm from its seed to its verdict: warm, rage, heal, be still, check."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from orchestrator.client import BatonClient
+from orchestrator.core.seams import Clock
+from orchestrator.system import SystemClock
+from tests.integration.system import API_KEY
+from tests.torture.chance import stream
+from tests.torture.checks import Finding, findings_in
+from tests.torture.client import TortureClient
+from tests.torture.deployment import ORCHESTRATORS, TARGETS, Death, Deployment, to_clients
+from tests.torture.diary import EAR
+from tests.torture.evidence import Evidence, gathered
+from tests.torture.faults import Sometimes
+from tests.torture.happenings import Happenings
+from tests.torture.ledger import Ledger
+from tests.torture.rarities import seen_in
+from tests.torture.recovery import Recovery, recoveries
+from tests.torture.schedule import Schedule, make_schedule
+from tests.torture.storm import Storm
+from tests.torture.workload import SIGNAL_VALUE, TEMPLATES
+
+LEASE_S: Final = 3.0
+CLIENTS: Final = 8
+_WARM: Final = 8
+"""Results that have been acknowledged before the first fault."""
+_WARM_S: Final = 120.0
+_STILL_S: Final = 120.0
+_LOOK_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a storm."""
+
+    schedule: Schedule
+    storm: Storm
+    evidence: Evidence
+    findings: Sequence[Finding]
+    sometimes: dict[Sometimes, int]
+    recoveries: Sequence[Recovery]
+    deaths: Sequence[Death]
+    happened: dict[str, int]
+
+    @property
+    def unfired(self) -> dict[str, int]:
+        """By kind: how many planned faults did not happen."""
+        return {fault.value: number for fault, number in (self.schedule.planned() - self.storm.fired).items()}
+
+    @property
+    def unseen(self) -> list[str]:
+        return [rarity.value for rarity, times in self.sometimes.items() if not times]
+
+    @property
+    def holds(self) -> bool:
+        """Nothing broke, and the storm was one."""
+        return not (self.findings or self.unfired or self.unseen)
+
+
+class Torture:
+    """One run in a folder of its own, which afterwards holds the schedule, the ledgers, diaries and logs."""
+
+    def __init__(self, folder: Path, schedule: Schedule) -> None:
+        self._folder = folder
+        self._schedule = schedule
+        self._clock: Clock = SystemClock()
+        self._happenings = Happenings(self._clock)
+        self._deployment = Deployment(folder, schedule.seed, schedule.lease_s, self._happenings, self._clock)
+        self._ledgers: list[Path] = []
+
+    async def run(self) -> Verdict:
+        (self._folder / "schedule.json").write_bytes(self._schedule.encoded())
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._happenings.heard_at(self._folder / EAR))
+            stack.push_async_callback(self._deployment.stop)
+            await self._deployment.start()
+            await self._prepare()
+            clients = [await stack.enter_async_context(self._client(number)) for number in range(CLIENTS)]
+            stormy = await stack.enter_async_context(self._client(CLIENTS))
+            storm = Storm(self._deployment, stormy)
+            over = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                for client in clients:
+                    group.create_task(client.run(over))
+                await self._warmed()
+                await storm.rage(self._schedule)
+                await self._clock.sleep(_LOOK_S)
+                over.set()
+            await self._be_still(stormy)
+            return await self._judge(storm, [*clients, stormy])
+
+    async def _prepare(self) -> None:
+        """The audit's triggers in the database, the templates in the orchestrator."""
+        connection = await self._deployment.postgres.connect()
+        await connection.execute(files("tests.torture").joinpath("audit.sql").read_text(encoding="utf-8"))
+        await connection.close()
+        url = f"http://127.0.0.1:{self._deployment.ports[ORCHESTRATORS[0]]}"
+        async with BatonClient(url, API_KEY) as client:
+            for source in TEMPLATES.values():
+                await client.publish_template(source.encode())
+
+    def _client(self, number: int) -> TortureClient:
+        name = f"client-{number}"
+        path = self._folder / f"{name}.ledger.jsonl"
+        self._ledgers.append(path)
+        links = tuple(self._deployment.links[to_clients(orchestrator)] for orchestrator in ORCHESTRATORS)
+        chance = stream(self._schedule.seed, name)
+        return TortureClient(name, links, Ledger(path, self._clock), chance, self._happenings, self._clock)
+
+    async def _warmed(self) -> None:
+        async with asyncio.timeout(_WARM_S):
+            await self._happenings.nth("committed", _WARM)
+
+    async def _be_still(self, client: TortureClient) -> None:
+        """Nothing more is hurt or asked for; what waits for a client gets it. Ends when all have, or in good time."""
+        connection = await self._deployment.postgres.connect()
+        try:
+            async with asyncio.timeout(_STILL_S):
+                while rows := await connection.fetch(_UNFINISHED):
+                    for row in rows:
+                        if row["status"] == "paused":
+                            await client.command("resume", row["execution_id"])
+                        elif row["status"] == "waiting":
+                            await client.command("signals/approved", row["execution_id"], SIGNAL_VALUE)
+                    await self._clock.sleep(_LOOK_S)
+        except TimeoutError:
+            return
+        finally:
+            await connection.close()
+
+    async def _judge(self, storm: Storm, clients: Sequence[TortureClient]) -> Verdict:
+        connection: asyncpg.Connection = await self._deployment.postgres.connect()
+        try:
+            evidence = await gathered(connection, self._folder, self._ledgers)
+        finally:
+            await connection.close()
+        (self._folder / "storm.log").write_text("\n".join(storm.journal) + "\n")
+        seen = [Finding("client", what) for client in clients for what in client.violations]
+        fallen = [Finding("fell", f"{name} ended by itself") for name in self._deployment.fell_by_itself]
+        return Verdict(
+            schedule=self._schedule,
+            storm=storm,
+            evidence=evidence,
+            findings=[*findings_in(evidence), *seen, *fallen],
+            sometimes=dict(seen_in(evidence)),
+            recoveries=recoveries(storm.wounds, evidence, self._happenings.times),
+            deaths=self._deployment.deaths,
+            happened=dict(self._happenings.counts),
+        )
+
+
+_UNFINISHED: Final = """
+SELECT execution_id, status FROM pipeline_executions WHERE status NOT IN ('completed', 'failed', 'cancelled')
+"""
+
+
+def planned_storm(seed: int, seconds: float) -> Schedule:
+    """The schedule of a storm of so many seconds."""
+    return make_schedule(seed, seconds, LEASE_S, TARGETS)
