@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from orchestrator.web.artifacts import UPLOADS, Uploads
+from orchestrator.web.artifacts import UPLOADS, uploads
 from orchestrator.web.call import SERVICES
 from orchestrator.web.description import DESCRIPTION, Description
 from orchestrator.web.errors import add_headers, one_shape
@@ -29,7 +29,7 @@ def build_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[one_shape(services.clock, services.ids)], client_max_size=MAX_RESULT_BYTES)
     app[SERVICES] = services
     app[STREAMS] = streams = Streams()
-    app[UPLOADS] = Uploads()
+    app[UPLOADS] = uploads()
     app[DESCRIPTION] = Description.of(describe(TABLE, services.version))
     for route in ROUTES:
         endpoint = route.endpoint()

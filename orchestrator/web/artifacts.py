@@ -6,9 +6,7 @@ held whole in memory.
 
 import asyncio
 import re
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import Final
 
 import structlog
@@ -17,6 +15,7 @@ from aiohttp import web
 from orchestrator.core.requests import UnknownExecution
 from orchestrator.store.blobs import BlobsAway
 from orchestrator.web import gate
+from orchestrator.web.at_once import AtOnce
 from orchestrator.web.call import Call, answer
 from orchestrator.web.fields import ClientModel, NoFields
 from orchestrator.web.refusal import Refused
@@ -43,28 +42,13 @@ class FenceQuery(ClientModel):
     fence: Fence
 
 
-class Uploads:
+def uploads() -> AtOnce:
     """The uploads under way in this process, by client."""
-
-    def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
-
-    @contextmanager
-    def counted(self, client_id: str) -> Iterator[None]:
-        """Count one upload; raises `Refused` 429 past the most."""
-        if self._open[client_id] >= MOST_OF_A_CLIENT:
-            message = f"{MOST_OF_A_CLIENT} uploads are under way already; send this one when one has ended"
-            raise Refused(429, "too_many_uploads", message, headers={"Retry-After": "5"})
-        self._open[client_id] += 1
-        try:
-            yield
-        finally:
-            self._open[client_id] -= 1
-            if not self._open[client_id]:
-                del self._open[client_id]
+    advice = "uploads are under way already; send this one when one has ended"
+    return AtOnce("too_many_uploads", advice)
 
 
-UPLOADS: Final = web.AppKey("uploads", Uploads)
+UPLOADS: Final = web.AppKey("uploads", AtOnce)
 
 
 async def upload(call: Call, _: NoFields) -> web.Response:
@@ -111,7 +95,7 @@ async def _keep(call: Call, client_id: str, pieces: AsyncIterator[bytes]) -> Art
     content_type = call.request.headers.get("Content-Type", MEDIA_TYPE)
     if len(content_type) > 200 or not _CONTENT_TYPE.fullmatch(content_type):
         raise Refused(415, "unsupported_media_type", "Content-Type is no media type, as in application/pdf")
-    with call.request.app[UPLOADS].counted(client_id):
+    with call.request.app[UPLOADS].counted(client_id, MOST_OF_A_CLIENT):
         return await call.services.artifacts.keep(client_id, content_type, pieces)
 
 

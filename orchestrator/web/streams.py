@@ -6,9 +6,7 @@ it broke and can be resumed.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 import structlog
@@ -18,10 +16,10 @@ from pydantic import Field
 from orchestrator.core.requests import UnknownExecution
 from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.executions import Snapshot
+from orchestrator.web.at_once import AtOnce
 from orchestrator.web.call import Call
 from orchestrator.web.fields import ClientModel
 from orchestrator.web.ports import Watcher
-from orchestrator.web.refusal import Refused
 from orchestrator.web.told import Event, Told
 
 QUIET_SECONDS: Final = 2.0
@@ -47,7 +45,8 @@ class Streams:
     """The open streams of this process."""
 
     def __init__(self) -> None:
-        self._open: Counter[str] = Counter()
+        advice = "streams are open already; close one first"
+        self._open = AtOnce("too_many_streams", advice)
         self._closing = False
 
     async def close(self, app: web.Application) -> None:
@@ -57,7 +56,7 @@ class Streams:
     async def serve(self, call: Call, query: EventsQuery) -> web.StreamResponse:
         """One stream, from its first event to its last; raises `UnknownExecution`, and `Refused` 429 past the most."""
         execution_id = call.named("executionId")
-        with self._counted(call.client_id):
+        with self._open.counted(call.client_id, MOST_OF_A_CLIENT):
             watcher = call.services.hub.watch(execution_id)
             try:
                 snapshot = await _read(call, execution_id)
@@ -96,19 +95,6 @@ class Streams:
                 raise
             log.warning("stream.broken", execution_id=execution_id, error=repr(error))
         return response
-
-    @contextmanager
-    def _counted(self, client_id: str) -> Iterator[None]:
-        if self._open[client_id] >= MOST_OF_A_CLIENT:
-            message = f"{MOST_OF_A_CLIENT} streams are open already; close one first"
-            raise Refused(429, "too_many_streams", message, headers={"Retry-After": "5"})
-        self._open[client_id] += 1
-        try:
-            yield
-        finally:
-            self._open[client_id] -= 1
-            if not self._open[client_id]:
-                del self._open[client_id]
 
 
 STREAMS: Final = web.AppKey("streams", Streams)
