@@ -47,7 +47,7 @@ class Dispatcher:
         self.refusals: dict[str, dict[str, dict[str, Refusal]]] = {}
         """By execution id, stage and worker id."""
         self.histories = Histories(fleet)
-        self.rivals = Rivals(2 * pace.poll)
+        self.rivals = Rivals()
         self._parked = Parked()
         self._pump_is_due = False
         self._is_offering = True

@@ -30,13 +30,13 @@ from orchestrator.dispatch.peer_messages import (
     Wanted,
     decode_from_home,
 )
+from orchestrator.dispatch.rivals import WANT_AGAIN_SECONDS
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.database import UNAVAILABLE
 from protocol.packets import Cancel, Heartbeat, OrchestratorPacket, Result
 
 log = structlog.get_logger()
 
-WANT_AGAIN_SECONDS: Final = 0.5
 CLOSE_SECONDS: Final = 2.0
 
 

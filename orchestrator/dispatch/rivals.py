@@ -4,15 +4,19 @@ A wish is void once it has been granted, and when it is not said again: an owner
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from orchestrator.core.order import OrderKey
+
+WANT_AGAIN_SECONDS: Final = 0.5
+WANT_LASTS_SECONDS: Final = 4 * WANT_AGAIN_SECONDS
+"""An owner that is late with saying it again, on a busy machine, has not given up its place."""
 
 
 class Rivals:
     """The first in order that each other owner waits with, by action."""
 
-    def __init__(self, lasts_seconds: float) -> None:
-        self._lasts_seconds = lasts_seconds
+    def __init__(self) -> None:
         self._wanted: dict[str, tuple[float, dict[str, OrderKey]]] = {}
 
     def __bool__(self) -> bool:
@@ -21,7 +25,7 @@ class Rivals:
     def want(self, owner: str, wanted: Mapping[str, OrderKey], now: float) -> None:
         """All that this owner wants at this monotonic time in seconds."""
         if wanted:
-            self._wanted[owner] = (now + self._lasts_seconds, dict(wanted))
+            self._wanted[owner] = (now + WANT_LASTS_SECONDS, dict(wanted))
         else:
             self.forget(owner)
 

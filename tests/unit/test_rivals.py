@@ -1,13 +1,13 @@
 """Whose stage gets the next free slot, where several owners want one."""
 
 from orchestrator.core.order import order_key
-from orchestrator.dispatch.rivals import Rivals
+from orchestrator.dispatch.rivals import WANT_LASTS_SECONDS, Rivals
 
 HIGH, NORMAL, LOW = (order_key(priority, False, "exec_1") for priority in (75, 50, 25))
 
 
 def test_a_better_placed_stage_of_another_owner_goes_before_ones_own() -> None:
-    rivals = Rivals(2.0)
+    rivals = Rivals()
     rivals.want("other", {"work": NORMAL}, now=0.0)
 
     before = [rivals.goes_before("work", own, 1.0) for own in (HIGH, NORMAL, LOW)]
@@ -16,21 +16,21 @@ def test_a_better_placed_stage_of_another_owner_goes_before_ones_own() -> None:
 
 
 def test_it_wants_slots_of_its_action_only() -> None:
-    rivals = Rivals(2.0)
+    rivals = Rivals()
     rivals.want("other", {"work": HIGH}, now=0.0)
 
     assert not rivals.goes_before("play", LOW, 1.0)
 
 
 def test_a_wish_that_is_not_said_again_is_void() -> None:
-    rivals = Rivals(2.0)
+    rivals = Rivals()
     rivals.want("other", {"work": HIGH}, now=0.0)
 
-    assert not rivals.goes_before("work", LOW, 2.0)
+    assert not rivals.goes_before("work", LOW, WANT_LASTS_SECONDS)
 
 
 def test_a_wish_that_was_granted_holds_up_nobody() -> None:
-    rivals = Rivals(2.0)
+    rivals = Rivals()
     rivals.want("other", {"work": HIGH}, now=0.0)
     rivals.granted("other", "work")
 
@@ -38,7 +38,7 @@ def test_a_wish_that_was_granted_holds_up_nobody() -> None:
 
 
 def test_an_owner_is_given_the_slot_only_for_what_is_better_placed() -> None:
-    rivals = Rivals(2.0)
+    rivals = Rivals()
     rivals.want("other", {"work": NORMAL}, now=0.0)
 
     outranked = [rivals.outranks("other", "work", own, 1.0) for own in (HIGH, NORMAL, LOW)]
@@ -48,7 +48,7 @@ def test_an_owner_is_given_the_slot_only_for_what_is_better_placed() -> None:
 
 
 def test_an_owner_that_is_gone_wants_nothing() -> None:
-    rivals = Rivals(2.0)
+    rivals = Rivals()
     rivals.want("other", {"work": HIGH}, now=0.0)
     rivals.forget("other")
 
