@@ -180,15 +180,18 @@ CREATE TABLE handshake_packets (
 ) WITH (fillfactor = 85);
 
 -- Work that no replica owns yet. `action` is the next stage's: replicas claim only what their workers have credit for.
--- ('' is work whose next step needs no worker, a wait for a signal.)
+-- ('' is work whose next step needs no worker, a wait for a signal.) rank puts priority and started into one number, so
+-- that the order of work is one comparison of (rank, execution_id): a claim begins in the middle of the index, at a
+-- low-water mark, and the planner has no other index to take.
 CREATE TABLE execution_queue (
     execution_id text COLLATE "C" PRIMARY KEY,
     client_id    text COLLATE "C" NOT NULL,
     action       text COLLATE "C" NOT NULL,
     priority     smallint NOT NULL,
-    started      boolean  NOT NULL
+    started      boolean  NOT NULL,
+    rank         smallint NOT NULL GENERATED ALWAYS AS (201 - 2 * priority - started::int) STORED
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX queue_order ON execution_queue (action, priority DESC, started DESC, execution_id);
+CREATE INDEX queue_order ON execution_queue (action, rank, execution_id);
 
 -- What reached a replica that does not own the execution; the owner takes it at its next flush.
 CREATE TABLE execution_inbox (

@@ -143,7 +143,7 @@ class System:
         await asyncio.to_thread(blobs.discard_abandoned, self._clock.now())
         replica = Replica(
             replica_id=replica_id,
-            store=postgres_store(database, templates, blobs, replica_id),
+            store=postgres_store(database, templates, blobs, replica_id, self._clock),
             reach=Reach(
                 session,
                 credentials.worker_secret,

@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from orchestrator.core.ids import CHANCE_BITS, time_ordered_id
 from orchestrator.core.seams import Timer
-
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 
 
 class SystemClock:
@@ -31,21 +29,17 @@ class SystemClock:
 
 
 class TimeOrderedIds:
-    """`kind_` and a ULID: 48 bits of milliseconds, 80 of randomness. Within one process they strictly grow."""
+    """Ids of this moment. Within one process they strictly grow."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def new(self, kind: str) -> str:
-        number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-        if number <= self._last or number >> 80 == self._last >> 80:
+        number = (time.time_ns() // 1_000_000) << CHANCE_BITS | int.from_bytes(os.urandom(CHANCE_BITS // 8))
+        if number <= self._last or number >> CHANCE_BITS == self._last >> CHANCE_BITS:
             number = self._last + 1 + int.from_bytes(os.urandom(4))
         self._last = number
-        return f"{kind}_{_base32(number)}"
-
-
-def _base32(number: int) -> str:
-    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
+        return time_ordered_id(kind, number)
 
 
 class SystemRandom:

@@ -96,11 +96,10 @@ async def a_replica(
     `url` is where it tells its workers to dial.
     """
     async with worker_session() as session:
+        templates, blobs = Templates(database, SystemClock()), ObjectBlobs.in_folder(folder / "artifacts", _ids)
         replica = Replica(
             replica_id=name,
-            store=postgres_store(
-                database, Templates(database, SystemClock()), ObjectBlobs.in_folder(folder / "artifacts", _ids), name
-            ),
+            store=postgres_store(database, templates, blobs, name, clock or SystemClock()),
             reach=Reach(session, "secret", url, None if exchange is None else exchange.dialler(name)),
             clock=clock or SystemClock(),
             ids=_ids,

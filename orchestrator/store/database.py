@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: two for the journal with pinned plans, a pair for leases, a pool for everything else.
+"""Connections to PostgreSQL: two for the journal, a pair for leases, a pool for everything else; all with pinned plans.
 
 Every connect, acquire, statement, lock and close is bounded in time. The server gives a statement up before its caller
 does, so that what was given up is not carried out later.
@@ -57,16 +57,22 @@ NOTHING_DONE: Final = (
 """Those after which it is known: the server was not asked, or says that it did not do it."""
 
 # A statement prepared while the tables are empty keeps its sequential scan for ever; a generic plan through the
-# indexes is right at every size.
+# indexes is right at every size, and is made once.
 _PINNED_PLANS: Final = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
-    "lock_timeout": f"{LOCK_SECONDS:g}s",
+    "enable_sort": "off",
 }
-_SETTINGS: Final = {"application_name": "baton", "jit": "off", "statement_timeout": f"{STATEMENT_SECONDS:g}s"}
-_LEASE_SETTINGS: Final = {"lock_timeout": f"{LOCK_SECONDS:g}s", "statement_timeout": f"{LEASE_STATEMENT_SECONDS:g}s"}
+_SETTINGS: Final = _PINNED_PLANS | {
+    "application_name": "baton",
+    "jit": "off",
+    "statement_timeout": f"{STATEMENT_SECONDS:g}s",
+}
+_HASTE: Final = {"lock_timeout": f"{LOCK_SECONDS:g}s"}
+_LEASE_SETTINGS: Final = _HASTE | {"statement_timeout": f"{LEASE_STATEMENT_SECONDS:g}s"}
 
 log = structlog.get_logger()
 
@@ -112,13 +118,13 @@ class Database:
                 pool.terminate()
         self._pool = self._leases = None
 
-    async def connect(self, *, pinned: bool = False) -> asyncpg.Connection:
-        """A connection of one's own; `pinned` ones keep generic index plans, and wait for no lock for long."""
+    async def connect(self, *, hasty: bool = False) -> asyncpg.Connection:
+        """A connection of one's own; `hasty` ones wait for no lock for long."""
         return await asyncpg.connect(
             self.dsn,
             timeout=CONNECT_SECONDS,
             command_timeout=ANSWER_SECONDS,
-            server_settings=_SETTINGS | (_PINNED_PLANS if pinned else {}),
+            server_settings=_SETTINGS | (_HASTE if hasty else {}),
         )
 
     async def takes_writes(self) -> bool:

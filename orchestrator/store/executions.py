@@ -12,6 +12,7 @@ from orchestrator.core.fence import epoch_of
 from orchestrator.core.stage import Stage
 from orchestrator.store.database import Database
 from orchestrator.store.loading import Loading, Row
+from orchestrator.store.low_water import LowWater, rank_of
 from orchestrator.store.statements import statements
 
 
@@ -103,9 +104,10 @@ class Executions(Protocol):
 class PostgresExecutions:
     """Reads of pipeline_executions, stage_executions and handshake_packets."""
 
-    def __init__(self, database: Database, loading: Loading) -> None:
+    def __init__(self, database: Database, loading: Loading, low_water: LowWater) -> None:
         self._database = database
         self._loading = loading
+        self._low_water = low_water
         self._sql = statements("executions")
 
     async def find(self, client_id: str, execution_id: str, *, whole: bool = False) -> Snapshot | None:
@@ -156,8 +158,9 @@ class PostgresExecutions:
         return [Waiting(row["execution_id"], row["client_id"], row["priority"], row["action"]) for row in rows]
 
     async def ahead(self, action: str, priority: int, execution_id: str) -> int:
+        lows = self._low_water.lows(action)[: rank_of(priority, started=False) + 1]
         async with self._database.acquire() as connection:
-            count: int = await connection.fetchval(self._sql["ahead"], action, priority, execution_id)
+            count: int = await connection.fetchval(self._sql["ahead"], action, execution_id, lows)
         return count
 
     async def counts(self) -> tuple[int, int, int]:

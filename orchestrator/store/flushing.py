@@ -13,6 +13,7 @@ import asyncpg
 
 from orchestrator.store.batch import Batch
 from orchestrator.store.database import UNAVAILABLE, Database
+from orchestrator.store.low_water import LowWater
 from orchestrator.store.record import Duplicate, Standing
 from orchestrator.store.statements import statements
 
@@ -49,10 +50,11 @@ class Flushing(Protocol):
 
 
 class PostgresFlushing:
-    """A connection with pinned plans, made when it is first needed and again after it broke."""
+    """A connection of its own, made when it is first needed and again after it broke."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, low_water: LowWater) -> None:
         self._database = database
+        self._low_water = low_water
         self._connection: asyncpg.Connection | None = None
 
     async def flush(self, replica_id: str, epoch: int, batch: Batch) -> Flushed | None:
@@ -69,6 +71,10 @@ class PostgresFlushing:
             raise
         except asyncpg.PostgresError as error:
             raise FlushRefused(repr(error)) from error
+        finally:
+            # Whatever became of it: what is not known to be there may be.
+            for execution_id, _, action, priority, started in batch.queue:
+                self._low_water.entered(action, priority, started, execution_id)
         if row is None or row["epoch"] is None:
             return None
         return Flushed(frozenset(row["submitted"]), frozenset(row["changed"]))
@@ -92,5 +98,5 @@ class PostgresFlushing:
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._database.connect(pinned=True)
+            self._connection = await self._database.connect(hasty=True)
         return self._connection

@@ -8,6 +8,7 @@ import orjson
 
 from orchestrator.store.database import Database
 from orchestrator.store.loading import Loading
+from orchestrator.store.low_water import LowWater
 from orchestrator.store.record import Record
 from orchestrator.store.statements import statements
 
@@ -63,16 +64,18 @@ class Ownership(Protocol):
 class PostgresOwnership:
     """The tables replicas, execution_queue and execution_inbox, and who owns which row of pipeline_executions."""
 
-    def __init__(self, database: Database, loading: Loading, replica_id: str) -> None:
+    def __init__(self, database: Database, loading: Loading, replica_id: str, low_water: LowWater) -> None:
         self.replica_id = replica_id
         self.epoch = 0
         self._database = database
         self._loading = loading
+        self._low_water = low_water
         self._sql = statements("ownership")
 
     async def register(self, url: str, lease: timedelta) -> int:
         async with self._database.acquire_for_lease() as connection:
             self.epoch = await connection.fetchval(self._sql["register"], self.replica_id, url, lease)
+        self._low_water.forget_all()
         return self.epoch
 
     async def renew(self, lease: timedelta) -> int | None:
@@ -98,7 +101,10 @@ class PostgresOwnership:
         return await self._taken("adopt", limit)
 
     async def claim(self, action: str, limit: int) -> list[Record]:
-        return await self._taken("claim", action, limit)
+        with self._low_water.look(action) as look:
+            records = await self._taken("claim", action, look.lows, limit)
+            look.has_taken(records, limit)
+        return records
 
     async def claim_one(self, execution_id: str) -> Record | None:
         records = await self._taken("claim_one", execution_id)

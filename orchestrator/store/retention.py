@@ -83,7 +83,7 @@ class Retention:
 
     async def tick(self) -> Removed | None:
         """One pass; None if another replica is the one that removes. Raises one of `UNAVAILABLE`."""
-        connection = await self._database.connect(pinned=True)
+        connection = await self._database.connect(hasty=True)
         try:
             await connection.execute(self._sql["seen"], list(self._in_reach()))
             removed = await self._passed(connection)

@@ -13,6 +13,7 @@ from orchestrator.store.executions import Executions, PostgresExecutions
 from orchestrator.store.flushing import Flushing, PostgresFlushing
 from orchestrator.store.hints import Hints, PostgresHints
 from orchestrator.store.loading import Loading, Versions
+from orchestrator.store.low_water import LowWater
 from orchestrator.store.ownership import Ownership, PostgresOwnership
 from orchestrator.store.workers import PostgresWorkerRegistry, WorkerRegistry
 
@@ -29,14 +30,14 @@ class Store:
     blobs: Blobs
 
 
-def postgres_store(database: Database, templates: Versions, blobs: Blobs, replica_id: str) -> Store:
-    """The store of this replica in an open PostgreSQL database."""
-    loading = Loading(templates, blobs)
+def postgres_store(database: Database, templates: Versions, blobs: Blobs, replica_id: str, clock: Clock) -> Store:
+    """The store of this replica in an open PostgreSQL database. The clock is the one that its ids are made by."""
+    loading, low_water = Loading(templates, blobs), LowWater(clock)
     return Store(
-        ownership=PostgresOwnership(database, loading, replica_id),
-        executions=PostgresExecutions(database, loading),
+        ownership=PostgresOwnership(database, loading, replica_id, low_water),
+        executions=PostgresExecutions(database, loading, low_water),
         registry=PostgresWorkerRegistry(database),
-        open_flushing=lambda: PostgresFlushing(database),
+        open_flushing=lambda: PostgresFlushing(database, low_water),
         open_hints=lambda clock: PostgresHints(database, clock, replica_id),
         blobs=blobs,
     )

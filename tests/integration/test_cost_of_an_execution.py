@@ -18,6 +18,7 @@ import pytest
 from orchestrator.dispatch.replica import Replica
 from orchestrator.dispatch.socket_link import SocketLink
 from orchestrator.store.database import Database
+from orchestrator.store.low_water import RANKS
 from orchestrator.store.record import Accepted
 from orchestrator.store.statements import statements
 from protocol.packets import Ack, Drain, Offer, Process
@@ -168,7 +169,7 @@ async def test_whatever_is_sent_in_one_turn_leaves_in_one_frame() -> None:
 
 # The statements that run again and again while nothing else happens, with arguments of the right kinds.
 HOT = {
-    ("ownership", "claim"): ("replica_1", 1, "work", 10),
+    ("ownership", "claim"): ("replica_1", 1, "work", [""] * RANKS, 10),
     ("ownership", "claim_one"): ("replica_1", 1, "exec_1"),
     ("ownership", "adopt"): ("replica_1", 1, 10),
     ("ownership", "stages"): (["exec_1", "exec_2"],),
@@ -181,7 +182,7 @@ HOT = {
     ("executions", "stages"): ("exec_1",),
     ("executions", "packets"): ("exec_1", CLIENT),
     ("executions", "list"): (CLIENT, None, None, None, 50),
-    ("executions", "ahead"): ("work", 50, "exec_1"),
+    ("executions", "ahead"): ("work", "exec_1", [""] * 102),
     ("executions", "waiting"): (),
     ("executions", "counts"): (),
     ("retention", "executions"): (timedelta(days=1), "exec_1", 100),
@@ -220,7 +221,7 @@ async def planned(database: Database, noun: str, name: str) -> list[dict[str, An
 
     Where one is read all the same, there is no index that would do.
     """
-    connection: asyncpg.Connection = await database.connect(pinned=True)
+    connection: asyncpg.Connection = await database.connect()
     try:
         rows = await connection.fetch(f"EXPLAIN (FORMAT JSON) {statements(noun)[name]}", *HOT[noun, name])
     finally:

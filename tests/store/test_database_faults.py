@@ -21,6 +21,7 @@ from orchestrator.store.breaker import Breaker, DatabaseAway
 from orchestrator.store.database import MOST_CALLS, POOL_SIZE, Database
 from orchestrator.store.flushing import Flushed, PostgresFlushing
 from orchestrator.store.journal import PARTITIONS, Journal
+from orchestrator.store.low_water import LowWater
 from orchestrator.store.record import Accepted, Duplicate, Record, Standing, Submission
 from orchestrator.system import SystemClock, SystemRandom, TimeOrderedIds
 from tests.replicas import a_record, published
@@ -123,7 +124,7 @@ class Late(PostgresFlushing):
     """The first flush is not answered, and is carried out only after somebody has asked what became of it."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database)
+        super().__init__(database, LowWater(SystemClock()))
         self._late: tuple[str, int, Batch] | None = None
         self._is_first = True
 

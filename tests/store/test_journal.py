@@ -26,6 +26,7 @@ from orchestrator.store.executions import PostgresExecutions
 from orchestrator.store.flushing import PostgresFlushing
 from orchestrator.store.journal import EpochLost, Journal
 from orchestrator.store.loading import Loading
+from orchestrator.store.low_water import LowWater
 from orchestrator.store.ownership import PostgresOwnership
 from orchestrator.store.record import Accepted, Conversation, Duplicate, Record, Submission
 from orchestrator.store.statements import statements
@@ -82,12 +83,15 @@ async def a_desk(database: Database, folder: Path, replica_id: str = "replica_1"
     blobs = ObjectBlobs.in_folder(folder / "artifacts", TimeOrderedIds())
     loading = Loading(Templates(database, SystemClock()), blobs)
     stale: list[str] = []
-    ownership, cut = PostgresOwnership(database, loading, replica_id), Cut()
-    journal = Journal(lambda: PostgresFlushing(database), blobs, SystemClock(), cut, replica_id, stale.append)
+    low_water = LowWater(SystemClock())
+    ownership, cut = PostgresOwnership(database, loading, replica_id, low_water), Cut()
+    journal = Journal(
+        lambda: PostgresFlushing(database, low_water), blobs, SystemClock(), cut, replica_id, stale.append
+    )
     journal.begin(await ownership.register("http://127.0.0.1:1", LEASE))
     writers = [asyncio.create_task(writer) for writer in journal.writers()]
     try:
-        yield Desk(journal, ownership, PostgresExecutions(database, loading), cut, stale)
+        yield Desk(journal, ownership, PostgresExecutions(database, loading, low_water), cut, stale)
     finally:
         for writer in writers:
             writer.cancel()
@@ -161,9 +165,8 @@ async def test_a_replica_whose_epoch_was_raised_writes_nothing(desk: Desk, datab
     await desk.submit(record)
     take_up(record)
     before = await desk.stored(record)
-    successor = PostgresOwnership(
-        database, Loading(Templates(database, SystemClock()), desk.journal.blobs), "replica_1"
-    )
+    loading = Loading(Templates(database, SystemClock()), desk.journal.blobs)
+    successor = PostgresOwnership(database, loading, "replica_1", LowWater(SystemClock()))
     await successor.register("http://127.0.0.1:2", LEASE)
 
     desk.journal.note(record, ["one"], (), None, urgent=True)
@@ -225,9 +228,8 @@ async def test_a_takeover_is_not_taken_for_a_commit_whose_outcome_is_unknown(des
     record = a_record(await published(database))
     await desk.submit(record)
     take_up(record)
-    successor = PostgresOwnership(
-        database, Loading(Templates(database, SystemClock()), desk.journal.blobs), "replica_2"
-    )
+    loading = Loading(Templates(database, SystemClock()), desk.journal.blobs)
+    successor = PostgresOwnership(database, loading, "replica_2", LowWater(SystemClock()))
     await successor.register("http://127.0.0.1:2", LEASE)
     told = asyncio.Event()
 
@@ -358,7 +360,7 @@ async def test_a_flush_finds_its_rows_by_key_however_many_the_replica_owns(desk:
         take_up(record)
         conversation = Conversation("one", 1, 1, "w")
         batch.add_dirty(Dirty(record, 0.0, {"one"}, {1: conversation}))
-    connection = await database.connect(pinned=True)
+    connection = await database.connect()
     try:
         rows = await connection.fetch(
             f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statements('journal')['flush']}",

@@ -275,7 +275,7 @@ async def test_one_replica_at_a_time_removes_and_another_one_goes_on_when_its_le
 async def test_each_batch_is_found_by_an_index(house: House, name: str) -> None:
     await house.execution("exec_1", OLD, OLD, uses=await house.artifact("a", OLD))
     arguments: dict[str, tuple[Any, ...]] = {"executions": (AGE, "", BATCH), "references": (AGE, BATCH)}
-    connection = await house.database.connect(pinned=True)
+    connection = await house.database.connect()
     try:
         rows = await connection.fetch(
             f"EXPLAIN (FORMAT JSON) {statements('retention')[name]}", *arguments.get(name, (BATCH,))

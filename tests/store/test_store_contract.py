@@ -110,7 +110,7 @@ async def world(address: str | None, tmp_path: Path) -> AsyncIterator[World]:
         template = await published(database)
         files = ObjectBlobs.in_folder(tmp_path / "artifacts", TimeOrderedIds())
         templates = Templates(database, SystemClock())
-        yield World(lambda name: postgres_store(database, templates, files, name), template, stack)
+        yield World(lambda name: postgres_store(database, templates, files, name, SystemClock()), template, stack)
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ WITH RECURSIVE actions AS (
     SELECT q.execution_id, q.client_id, q.priority, q.started, q.action
     FROM actions AS a, LATERAL (
         SELECT * FROM execution_queue AS q WHERE q.action = a.action
-        ORDER BY q.priority DESC, q.started DESC, q.execution_id LIMIT 1000
+        ORDER BY q.rank, q.execution_id LIMIT 1000
     ) AS q
     UNION ALL
     SELECT execution_id, client_id, priority, false, NULL FROM pipeline_executions
@@ -57,13 +57,17 @@ ORDER BY priority DESC, started DESC, execution_id
 LIMIT 1000;
 
 -- name: ahead
--- How many executions of the queue go before one of this action, priority and id; counting stops past 1,000.
+-- How many executions of the queue go before a fresh one of this action and id; counting stops past 1,000.
+-- $3 has the low-water marks, as for `claim` of ownership.sql: of the ranks up to its own. Every id sorts before '~'.
 SELECT count(*) FROM (
-    (SELECT FROM execution_queue WHERE action = $1 AND priority > $2 LIMIT 1001)
-    UNION ALL
-    (SELECT FROM execution_queue WHERE action = $1 AND priority = $2 AND started LIMIT 1001)
-    UNION ALL
-    (SELECT FROM execution_queue WHERE action = $1 AND priority = $2 AND NOT started AND execution_id < $3 LIMIT 1001)
+    SELECT FROM unnest($3::text[]) WITH ORDINALITY AS mark (low, place), LATERAL (
+        SELECT FROM execution_queue AS w
+        WHERE w.action = $1 AND (w.rank, w.execution_id) >= ((mark.place - 1)::smallint, mark.low)
+            AND (w.rank, w.execution_id)
+                < ((mark.place - 1)::smallint, CASE WHEN mark.place < cardinality($3::text[]) THEN '~' ELSE $2 END)
+        LIMIT 1001
+    ) AS before
+    LIMIT 1001
 ) AS before;
 
 -- name: counts

@@ -48,16 +48,25 @@ RETURNING e.*;
 
 -- name: claim
 -- The best n of one action, and no more: without MATERIALIZED the planner may run the LIMITed subquery once per row
--- and claim the whole queue. SKIP LOCKED lets replicas claim side by side; ORDER BY is core/order.py in SQL.
+-- and claim the whole queue. SKIP LOCKED lets replicas claim side by side.
+--
+-- $4 has a low-water mark for each rank, from 0: for priority 100 what was started, what is fresh, and so on. Below it are only rows that were taken already, which stay in the index for as long as an old snapshot is
+-- open; one walk from the front would go over all of them. store/low_water.py says why nothing is passed over. A rank
+-- where nothing waits costs a microsecond. The ranks come as the array has them, so the outer LIMIT stops at the best.
 WITH me AS MATERIALIZED (
     SELECT replica_id, epoch FROM replicas WHERE replica_id = $1 AND epoch = $2 FOR SHARE
 ), c AS MATERIALIZED (
     SELECT q.execution_id
-    FROM execution_queue AS q
-    WHERE q.action = $3 AND EXISTS (SELECT FROM me)
-    ORDER BY q.priority DESC, q.started DESC, q.execution_id
-    LIMIT $4
-    FOR UPDATE SKIP LOCKED
+    FROM me, unnest($4::text[]) WITH ORDINALITY AS mark (low, place), LATERAL (
+        SELECT w.execution_id
+        FROM execution_queue AS w
+        WHERE w.action = $3 AND w.rank < mark.place
+            AND (w.rank, w.execution_id) >= ((mark.place - 1)::smallint, mark.low)
+        ORDER BY w.rank, w.execution_id
+        LIMIT $5
+        FOR UPDATE SKIP LOCKED
+    ) AS q
+    LIMIT $5
 ), gone AS (
     DELETE FROM execution_queue AS q USING c WHERE q.execution_id = c.execution_id
 )

@@ -15,6 +15,7 @@ import asyncpg
 from orchestrator.store.blobs import ObjectBlobs
 from orchestrator.store.database import Database
 from orchestrator.store.loading import Loading
+from orchestrator.store.low_water import LowWater
 from orchestrator.store.ownership import PostgresOwnership
 from orchestrator.store.templates import Templates
 from orchestrator.system import SystemClock, TimeOrderedIds
@@ -108,7 +109,9 @@ async def _claims(dsn: str, stand: Stand, dead_rows: int) -> dict[str, Cell]:
         async with database.acquire() as connection:
             await churn(connection, dead_rows, BEFORE["churned"])
         blobs = ObjectBlobs.in_folder(stand.new_folder(), TimeOrderedIds())
-        ownership = PostgresOwnership(database, Loading(Templates(database, SystemClock()), blobs), REPLICA)
+        clock = SystemClock()
+        loading = Loading(Templates(database, clock), blobs)
+        ownership = PostgresOwnership(database, loading, REPLICA, LowWater(clock))
         await ownership.register("http://127.0.0.1:1", timedelta(minutes=10))
         taken = {f"claim{count}Ms": await _median_ms(ownership, count) for count in (AT_ONCE, 1)}
         async with database.acquire() as connection:
