@@ -35,11 +35,12 @@ class TimeOrderedIds:
 
     def __init__(self) -> None:
         self._last = 0
+        self._random = random.Random(os.urandom(32))
 
     def new(self, kind: str) -> str:
-        number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
+        number = (time.time_ns() // 1_000_000) << 80 | self._random.getrandbits(80)
         if number <= self._last or number >> 80 == self._last >> 80:
-            number = self._last + 1 + int.from_bytes(os.urandom(4))
+            number = self._last + 1 + self._random.getrandbits(32)
         self._last = number
         return f"{kind}_{_base32(number)}"
 

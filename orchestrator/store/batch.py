@@ -119,7 +119,7 @@ class Batch:
                     conversation.stage,
                     conversation.attempt,
                     conversation.worker_id,
-                    f"[{','.join(conversation.packets)}]",
+                    conversation.encoded(),
                 )
             )
         if dirty.queue_action is not None:
