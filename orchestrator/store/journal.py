@@ -111,8 +111,12 @@ class Journal:
         await asyncio.gather(*(partition.drained() for partition in self._partitions))
 
     def _of(self, execution_id: str) -> "_Partition":
-        # An id ends in a digit of chance.
-        return self._partitions[ord(execution_id[-1]) % PARTITIONS]
+        return self._partitions[partition_of(execution_id)]
+
+
+def partition_of(execution_id: str) -> int:
+    """Which partition writes this execution: its id ends in a digit of chance."""
+    return ord(execution_id[-1]) % PARTITIONS
 
 
 class _Partition:
