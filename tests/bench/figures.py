@@ -22,7 +22,7 @@ COMMITS: Final = "SELECT xact_commit FROM pg_stat_database WHERE datname = curre
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run beside its floor: what each process cost, how many rows and commits that took, and whether all is right."""
+    """One run beside its floor: what each process cost, what rows and commits that took, and whether all is right."""
 
     drive: Drive
     floor_stages_per_second: float
