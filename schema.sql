@@ -262,3 +262,92 @@ CREATE TABLE worker_registry (
     home_since    timestamptz NOT NULL DEFAULT now(), -- of two replicas that both hold it for theirs, the later is right
     seen_at       timestamptz NOT NULL DEFAULT now() -- to the hour: one that was not seen for long is forgotten
 );
+
+-- ------------------------------------------------------------------------------------------------------ flushes
+-- The rows that the journal hands over, an array of each to the one statement that writes them (queries/journal.sql).
+CREATE TYPE flushed_key AS (client_id text, key text, body_hash bytea, execution_id text);
+
+CREATE TYPE flushed_submission AS (
+    execution_id       text,
+    client_id          text,
+    template_client_id text,
+    template           text,
+    version            integer,
+    priority           smallint,
+    input              json,
+    input_sha256       text,
+    request_id         text,
+    retry_of           text,
+    created_at         timestamptz,
+    owned              boolean, -- driven by the replica that submits it, from the start
+    keyed              boolean  -- made only if its idempotency key is new
+);
+
+CREATE TYPE flushed_change AS (
+    execution_id  text,
+    revision_was  integer,
+    revision      integer,
+    sequence      integer,
+    status        text,
+    ending        text,
+    progress      smallint,
+    result        json,
+    result_sha256 text,
+    error         json,
+    cost_usd      numeric,
+    tokens        bigint,
+    started_at    timestamptz,
+    finished_at   timestamptz,
+    kept          boolean -- stays with its owner
+);
+
+CREATE TYPE flushed_stage AS (
+    execution_id  text,
+    name          text,
+    client_id     text,
+    action        text,
+    status        text,
+    attempt       smallint,
+    offer_round   integer,
+    fence         bigint,
+    settled_fence bigint,
+    worker_id     text,
+    message       text,
+    progress      real,
+    estimate      json,
+    result        json,
+    result_sha256 text,
+    metrics       json,
+    error         json,
+    started_at    timestamptz,
+    finished_at   timestamptz,
+    yields        smallint,
+    losses        json
+);
+
+CREATE TYPE flushed_conversation AS (
+    execution_id text,
+    fence        bigint,
+    client_id    text,
+    stage_name   text,
+    attempt      smallint,
+    worker_id    text,
+    packets      json
+);
+
+CREATE TYPE flushed_queue_entry AS (
+    execution_id text,
+    client_id    text,
+    action       text,
+    priority     smallint,
+    started      boolean
+);
+
+CREATE TYPE flushed_artifact AS (client_id text, sha256 text, bytes bigint, location text);
+
+CREATE TYPE flushed_use AS (
+    execution_id text,
+    client_id    text,
+    sha256       text,
+    made         boolean -- by this flush, rather than referred to by its hash
+);

@@ -33,11 +33,12 @@ class TimeOrderedIds:
 
     def __init__(self) -> None:
         self._last = 0
+        self._random = random.Random(os.urandom(32))
 
     def new(self, kind: str) -> str:
-        number = (time.time_ns() // 1_000_000) << CHANCE_BITS | int.from_bytes(os.urandom(CHANCE_BITS // 8))
+        number = (time.time_ns() // 1_000_000) << CHANCE_BITS | self._random.getrandbits(CHANCE_BITS)
         if number <= self._last or number >> CHANCE_BITS == self._last >> CHANCE_BITS:
-            number = self._last + 1 + int.from_bytes(os.urandom(4))
+            number = self._last + 1 + self._random.getrandbits(32)
         self._last = number
         return time_ordered_id(kind, number)
 

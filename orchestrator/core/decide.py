@@ -132,6 +132,8 @@ def _decide_attempt(draft: Draft, stage: Stage, event: AttemptFact) -> None:
             draft.begin()
             draft.put(stage._replace(status=StageStatus.RUNNING, estimate=event.estimate, started_at=draft.at))
             draft.effects.append(StartProcess(stage.name))
+        case Completed():
+            draft.complete(stage, event)
         case Progressed():
             draft.put(
                 stage._replace(
@@ -142,8 +144,6 @@ def _decide_attempt(draft: Draft, stage: Stage, event: AttemptFact) -> None:
             )
         case Rejected() | OfferExpired() | NotStarted():
             draft.make_ready(stage)
-        case Completed():
-            draft.complete(stage, event)
         case Failed():
             draft.usage += event.usage
             draft.fail_attempt(

@@ -209,7 +209,7 @@ class Draft:
             status=status,
             ending=self.ending,
             paused=self.paused,
-            progress=self._progress(status, tally.percent),
+            progress=self._progress(status, tally),
             error=self._error if status is not ExecutionStatus.COMPLETED else None,
             result=result,
             usage=self.usage,
@@ -236,13 +236,13 @@ class Draft:
             return ExecutionStatus.WAITING
         return ExecutionStatus.RUNNING
 
-    def _progress(self, status: ExecutionStatus, percent: float) -> int:
+    def _progress(self, status: ExecutionStatus, tally: Tally) -> int:
+        execution = self.execution
         if status is ExecutionStatus.COMPLETED:
             return 100
-        if self.ending is not None:
-            return self.execution.progress
-        share = int(percent / len(self.execution.stages))
-        return max(self.execution.progress, min(share, 99))
+        if self.ending is not None or tally is execution.tally:
+            return execution.progress
+        return max(execution.progress, min(int(tally.percent / len(execution.stages)), 99))
 
 
 def _history(stage: Stage) -> str:

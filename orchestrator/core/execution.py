@@ -72,31 +72,37 @@ class Tally(NamedTuple):
     waiting: int = 0
     percent: float = 0.0
 
-    def after(self, before: Stage | None, stage: Stage) -> "Tally":
+    def after(self, before: Stage, stage: Stage) -> "Tally":
         """The counts when `stage` has taken the place of `before`."""
-        if before is not None:
-            if before.status in ACTIVE and stage.status in ACTIVE and before.progress == stage.progress:
-                return self
-            return self._count(before, -1)._count(stage, 1)
-        return self._count(stage, 1)
+        if before.status in ACTIVE and stage.status in ACTIVE and before.progress == stage.progress:
+            return self
+        return self.exchanged(_counted(before), _counted(stage))
 
-    def _count(self, stage: Stage, sign: int) -> "Tally":
-        if stage.is_final:
-            return Tally(self.open, self.active, self.waiting, self.percent + sign * 100.0)
+    def exchanged(self, gone: "Tally", come: "Tally") -> "Tally":
+        """The counts with something less and something more."""
         return Tally(
-            self.open + sign,
-            self.active + sign * (stage.status in ACTIVE),
-            self.waiting + sign * (stage.status is StageStatus.WAITING),
-            self.percent + sign * stage.progress,
+            self.open - gone.open + come.open,
+            self.active - gone.active + come.active,
+            self.waiting - gone.waiting + come.waiting,
+            self.percent - gone.percent + come.percent,
         )
 
 
 NOTHING_COUNTED: Final = Tally()
+ONE_FINAL: Final = Tally(percent=100.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one event changes: the stages' new values, the execution's new fields, and what the shell has to do."""
+def _counted(stage: Stage) -> Tally:
+    if stage.is_final:
+        return ONE_FINAL
+    return Tally(1, stage.status in ACTIVE, stage.status is StageStatus.WAITING, stage.progress)
+
+
+class Step(NamedTuple):
+    """What one event changes: the stages' new values, the execution's new fields, and what the shell has to do.
+
+    A named tuple, as a stage is: ten of these are made for an execution of three stages.
+    """
 
     stages: tuple[Stage, ...]
     met: tuple[str, ...]
@@ -159,7 +165,7 @@ def prepare(execution: Execution, stages: Mapping[str, Stage]) -> None:
     execution.scope = {"input": execution.input, "stages": outputs}
     execution.tally = NOTHING_COUNTED
     for stage in execution.stages.values():
-        execution.tally = execution.tally.after(None, stage)
+        execution.tally = execution.tally.exchanged(NOTHING_COUNTED, _counted(stage))
 
 
 def evolve(execution: Execution, step: Step) -> None:

@@ -60,6 +60,8 @@ class Usage:
     tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
+        if other is NOTHING_USED:
+            return self
         return Usage(self.cost_usd + other.cost_usd, self.tokens + other.tokens)
 
 

@@ -24,7 +24,7 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.placement import Refusal
 from orchestrator.core.seams import Random
-from orchestrator.core.stage import StageStatus, Usage
+from orchestrator.core.stage import NOTHING_USED, StageStatus, Usage
 from orchestrator.core.standing import Offence
 from orchestrator.dispatch.conduct import Conduct, falls
 from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
@@ -76,7 +76,6 @@ class Answers:
         if worker.link is not None:
             worker.facts.connected = True
         for packet in packets:
-            self.conduct.judge(worker, packet)
             match packet:
                 case Accept():
                     self._accepted(worker, packet)
@@ -109,6 +108,7 @@ class Answers:
     def _accepted(self, worker: Worker, packet: Accept) -> None:
         held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
+            self.conduct.judge(worker, packet)
             self._stop(worker, packet.execution_id, packet.stage_id, packet.fence)
             return
         record, assignment = held
@@ -209,16 +209,19 @@ class Answers:
         """Whether the attempt still rules; if not, the worker is told to stop."""
         held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
+            self.conduct.judge(worker, packet)
             self._stop(worker, packet.execution_id, packet.stage_id, packet.fence)
             return False
         record, assignment = held
         if assignment.lease_until is not None:
             assignment.lease_until = self._clock.monotonic() + self._pace.lease
         if falls(record.execution.stages[assignment.stage], packet):
+            self.conduct.judge(worker, packet)
             return True
         metrics = packet.metrics.document() if packet.metrics is not None else None
         event = Progressed(assignment.stage, packet.fence, packet.progress, packet.message, metrics)
         if not self._engine.apply_if_valid(record, event):
+            self.conduct.judge(worker, packet)
             return record.execution.stages[assignment.stage].status is not StageStatus.CANCELLING
         told = {"stageId": packet.stage_id, "name": assignment.stage, "progress": packet.progress}
         self._engine.publish(record, "progress", {**told, "message": packet.message})
@@ -240,19 +243,21 @@ class Answers:
 
         `answered` is told which, once it is durable; without it the ack goes to the worker's link.
         """
-        answered = answered or partial(self._dispatcher.send_ack, worker, packet)
         held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
-            self.answer_again(packet, answered)
+            self.conduct.judge(worker, packet)
+            self.answer_again(packet, answered or partial(self._dispatcher.send_ack, worker, packet))
             return
         record, assignment = held
-        if assignment.waiting_for_commit:
-            # Sent again while its commit is under way: the answer must not overtake the flush.
-            assignment.waiting_for_commit.append(answered)
-            return
         state = record.execution.stages[assignment.stage]
         if state.fence == packet.fence and state.status is StageStatus.RUNNING:
             self._commit(worker, record, assignment, packet, answered)
+            return
+        self.conduct.judge(worker, packet)
+        answered = answered or partial(self._dispatcher.send_ack, worker, packet)
+        if assignment.waiting_for_commit:
+            # Sent again while its commit is under way: the answer must not overtake the flush.
+            assignment.waiting_for_commit.append(answered)
             return
         log.warning(
             "result.refused",
@@ -269,16 +274,17 @@ class Answers:
         answered(False)
 
     def _commit(
-        self, worker: Worker, record: Record, assignment: Assignment, packet: Result, answered: Answered
+        self, worker: Worker, record: Record, assignment: Assignment, packet: Result, answered: Answered | None
     ) -> None:
         fence = packet.fence
         event = self._outcome(assignment.stage, packet)
         conversation = self._log(record, fence, packet)
+        ack = ack_of(packet, committed=True)
+        encoded = ack.encoded()
         for told in conversation:
             # The ack is logged with the commit that it tells of, and leaves after it.
-            ack = ack_of(packet, committed=True).encoded()
-            told.add(record.next_sequence(), self._clock.now(), True, "ack", ack)
-        assignment.waiting_for_commit.append(answered)
+            told.add(record.next_sequence(), self._clock.now(), True, ack.type, encoded)
+        assignment.waiting_for_commit.append(answered or (lambda _: self._dispatcher.hand(worker, ack, encoded)))
         assignment.lease_until = assignment.timeout_at = None
 
         def durable() -> None:
@@ -422,4 +428,6 @@ def estimated(packet: Accept) -> Amounts:
 
 def used(metrics: Metrics) -> Usage:
     """What a worker's metrics say was spent."""
+    if metrics.cost_usd is None and metrics.tokens_used is None:
+        return NOTHING_USED
     return Usage(metrics.cost_usd or Decimal(0), metrics.tokens_used or 0)

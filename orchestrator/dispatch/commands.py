@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from orchestrator.core.stage import Stage, StageStatus
 from orchestrator.dispatch.claims import NO_ACTION, Claims, document_of
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.outlook import Outlook
+from orchestrator.store.breaker import DatabaseAway
 from orchestrator.store.executions import Executions
 from orchestrator.store.hints import Hint, Hints
 from orchestrator.store.journal import Journal
@@ -35,6 +37,15 @@ TRIES_WHILE_CHANGING_HANDS: Final = 3
 Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A submission whose flush is still to come."""
+
+    submission: Submission
+    order: OrderKey
+    outcome: "asyncio.Future[Outcome]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +96,14 @@ class Commands:
 
         Nobody asks the database for the places of many: what went to its queue has none.
         """
-        submissions = (self._submit(self._fresh(request), request.key, request.body_hash) for request in requests)
-        outcomes = await asyncio.gather(*submissions, return_exceptions=True)
-        answers: list[Queued | Exception] = []
-        for outcome in outcomes:
-            if isinstance(outcome, _Submitted):
-                here = self._outlook.position_in_memory(outcome.action, outcome.order) if outcome.owned else None
-                answers.append(self._queued(outcome, here))
-            elif isinstance(outcome, Exception):
-                answers.append(outcome)
-            else:
-                raise outcome
-        return answers
+        begun: list[_Begun | Exception] = []
+        for request in requests:
+            try:
+                begun.append(self._begin(self._fresh(request), request.key, request.body_hash))
+            except DatabaseAway as error:
+                begun.append(error)
+        await _flushed([each.outcome for each in begun if isinstance(each, _Begun)])
+        return [each if isinstance(each, Exception) else self._answer(each) for each in begun]
 
     async def retry(self, client_id: str, execution_id: str, key: str | None, body_hash: bytes) -> Queued:
         """A new execution in place of a failed or cancelled one; the stages that were completed are kept.
@@ -183,29 +190,37 @@ class Commands:
         prepare(execution, {})
         return execution
 
-    async def _submit(self, execution: Execution, key: str | None, body_hash: bytes) -> "_Submitted":
+    async def _submit(self, execution: Execution, key: str | None, body_hash: bytes) -> _Submitted:
+        begun = self._begin(execution, key, body_hash)
+        await _flushed([begun.outcome])
+        return _submitted(begun)
+
+    def _begin(self, execution: Execution, key: str | None, body_hash: bytes) -> _Begun:
+        """Hand the execution to the journal. Raises `DatabaseAway`."""
         action = first_action(execution)
         order = order_key(execution.priority, False, execution.execution_id)
         record = Record(execution, input_bytes=len(dumps(execution.input)))
         owned = self._claims.admits(action, order, record.input_bytes)
         if not owned:
             self._engine.ready[action].has_given_back(order)
-        outcome = self._journal.submit(Submission(record, owned, action, key, body_hash))
-        begun = owned and key is None
-        if begun:
+        submission = Submission(record, owned, action, key, body_hash)
+        outcome = self._journal.submit(submission)
+        if owned and key is None:
             # Its first offer may leave while the flush is under way; nothing that a worker reports can overtake it.
             self._engine.take_up(record)
             self._claims.trim(action)
-        if owned:
-            # A callback and not the code after the await: the caller may be gone before the flush is through.
-            outcome.add_done_callback(lambda done: self._settled(record, action, done, begun=begun))
-        async with asyncio.timeout(DURABLE_SECONDS):
-            result = await asyncio.shield(outcome)
-        if not isinstance(result, Duplicate):
-            return _Submitted(execution.execution_id, execution, action, order, owned)
-        if result.body_hash != body_hash:
-            raise KeyReused(f"the idempotency key {key} was used before with another body")
-        return _Submitted(result.execution_id, None, action, order, owned)
+        # A callback and not the code after the await: the caller may be gone before the flush is through.
+        outcome.add_done_callback(partial(self._settled, submission))
+        return _Begun(submission, order, outcome)
+
+    def _answer(self, begun: _Begun) -> Queued | Exception:
+        """What a caller is told of one among many."""
+        try:
+            submitted = _submitted(begun)
+        except Exception as error:
+            return error
+        here = self._outlook.position_in_memory(submitted.action, submitted.order) if submitted.owned else None
+        return self._queued(submitted, here)
 
     async def _placed(self, submitted: "_Submitted") -> Queued:
         position = None
@@ -219,13 +234,37 @@ class Commands:
         estimate = self._outlook.completion(submitted.execution, submitted.action, position)
         return Queued(submitted.execution_id, position, estimate)
 
-    def _settled(self, record: Record, action: str, outcome: "asyncio.Future[Outcome]", *, begun: bool) -> None:
+    def _settled(self, submission: Submission, outcome: "asyncio.Future[Outcome]") -> None:
         """The submission's flush is through: drive the execution, or forget that it was begun."""
-        if outcome.cancelled() or outcome.exception() is not None:
-            self._dispatcher.abandon(record.execution.execution_id)
-        elif not begun and not isinstance(outcome.result(), Duplicate):
-            self._engine.take_up(record)
-            self._claims.trim(action)
+        failed = outcome.cancelled() or outcome.exception() is not None
+        if not submission.owned:
+            return
+        if failed:
+            self._dispatcher.abandon(submission.record.execution.execution_id)
+        elif submission.key is not None and not isinstance(outcome.result(), Duplicate):
+            self._engine.take_up(submission.record)
+            self._claims.trim(submission.action)
+
+
+async def _flushed(outcomes: "Sequence[asyncio.Future[Outcome]]") -> None:
+    """Return when all are known, or will not be in time. Whoever waits may be cancelled, and they are not."""
+    if outcomes:
+        await asyncio.wait(outcomes, timeout=DURABLE_SECONDS)
+
+
+def _submitted(begun: _Begun) -> _Submitted:
+    """Raises `KeyReused`, `TimeoutError` for an outcome that is not known in time, and what the journal raised."""
+    submission, outcome = begun.submission, begun.outcome
+    if not outcome.done():
+        raise TimeoutError
+    result = outcome.result()
+    if not isinstance(result, Duplicate):
+        return _Submitted(
+            result.execution_id, submission.record.execution, submission.action, begun.order, submission.owned
+        )
+    if result.body_hash != submission.body_hash:
+        raise KeyReused(f"the idempotency key {submission.key} was used before with another body")
+    return _Submitted(result.execution_id, None, submission.action, begun.order, submission.owned)
 
 
 def first_action(execution: Execution) -> str:

@@ -15,7 +15,7 @@ from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import Worker
 from orchestrator.dispatch.settlement import is_repeat
 from orchestrator.store.record import Record
-from protocol.packets import Accept, Progress, Result, WorkerPacket
+from protocol.packets import Accept, Progress, Result
 
 ROUNDING: Final = 0.01
 """Progress comes back from the database a little off."""
@@ -24,15 +24,13 @@ log = structlog.get_logger()
 
 
 class Conduct:
-    """Judges what workers say of attempts, and keeps their standing."""
+    """Judges what workers say of attempts that could not be taken as it was said, and keeps their standing."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
 
-    def judge(self, worker: Worker, packet: WorkerPacket) -> Offence | None:
+    def judge(self, worker: Worker, packet: Accept | Progress | Result) -> Offence | None:
         """Note what is wrong with the packet, if something is. It has to be refused then."""
-        if not isinstance(packet, Accept | Progress | Result):
-            return None
         if isinstance(packet, Result) and packet.status == "cancelled":
             # Whoever is told to stop may say that it has, whatever it was.
             return None

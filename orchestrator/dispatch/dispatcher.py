@@ -6,6 +6,8 @@ refused or did not answer is not asked again before its time.
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
+from functools import lru_cache
 from math import inf
 
 import structlog
@@ -226,7 +228,7 @@ class Dispatcher:
             fence=self.fences.next(),
             action=action,
             input_data=spec.with_.render(execution.scope),
-            resource_requirements=Resources(timeout_ms=int(spec.timeout.total_seconds() * 1000)),
+            resource_requirements=_allowed(spec.timeout),
             offer_expires_ms=int(self.pace.offer_expires * 1000),
             lease_ms=int(self.pace.lease * 1000),
             deadline_at=instant(self.clock.now() + spec.timeout),
@@ -249,8 +251,7 @@ class Dispatcher:
         encoded = encoded or packet.encoded()
         if conversation is not None:
             conversation.add(record.next_sequence(), self.clock.now(), True, packet.type, encoded)
-        if worker.link is not None:
-            worker.link.send(packet, encoded)
+        self.hand(worker, packet, encoded)
 
     def start_process(self, record: Record, stage: str) -> None:
         """The worker accepted: tell it to begin. From now on its lease and the stage's timeout run."""
@@ -298,8 +299,12 @@ class Dispatcher:
 
     def send_ack(self, worker: Worker, result: Result, committed: bool) -> None:
         packet = ack_of(result, committed=committed)
+        self.hand(worker, packet, packet.encoded())
+
+    def hand(self, worker: Worker, packet: OrchestratorPacket, encoded: bytes) -> None:
+        """Give the worker's link a packet, if it has one now."""
         if worker.link is not None:
-            worker.link.send(packet, packet.encoded())
+            worker.link.send(packet, encoded)
 
     # ------------------------------------------------------------------------------------------- what is settled
 
@@ -348,6 +353,11 @@ class Dispatcher:
         for stages in self.refusals.values():
             for refused in stages.values():
                 refused.pop(worker_id, None)
+
+
+@lru_cache
+def _allowed(timeout: timedelta) -> Resources:
+    return Resources(timeout_ms=int(timeout.total_seconds() * 1000))
 
 
 def ack_of(result: Result, *, committed: bool) -> Ack:

@@ -44,7 +44,7 @@ from orchestrator.dispatch.watch import Hub, Notice
 from orchestrator.store.journal import Journal
 from orchestrator.store.record import Conversation, Record
 
-AWAITED: Final = (Completed, Failed, SignalReceived, CancelRequested, PauseRequested, ResumeRequested)
+AWAITED: Final = frozenset({Completed, Failed, SignalReceived, CancelRequested, PauseRequested, ResumeRequested})
 """Facts that somebody waits for: they are flushed at once, and their effects follow the flush."""
 
 log = structlog.get_logger()
@@ -108,7 +108,7 @@ class Engine:
         # One number for each notice that the step may become, so that every event of a stream has an id of its own.
         first = record.sequence + 1
         record.sequence += len(step.stages) + 1
-        awaited = isinstance(event, AWAITED) or execution.is_final
+        awaited = type(event) in AWAITED or execution.is_final
         then = self._then(record, step, first, awaited, durable)
         # That a fresh stage has become ready follows from what it needs: a successor derives it, nobody writes it.
         changed = [stage.name for stage in step.stages if not stage.is_fresh]

@@ -25,7 +25,10 @@ Answered = Callable[[bool], None]
 
 @dataclass(slots=True)
 class Assignment:
-    """One attempt at one worker, as this replica holds it; times are monotonic seconds."""
+    """One attempt at one worker, as this replica holds it; times are monotonic seconds.
+
+    `offered_at` is when its slot was taken: under the former owner, if there was one.
+    """
 
     execution_id: str
     stage: str

@@ -21,8 +21,7 @@ class Histories:
 
     def ended(self, assignment: Assignment, stage: Stage, now: float) -> None:
         """An attempt succeeded and frees its slot, at this monotonic time."""
-        # One that was taken over from another owner has been at work for longer than it was held here.
-        held_ms = max((now - assignment.offered_at) * 1000, stage.actual.ms or 0.0)
+        held_ms = (now - assignment.offered_at) * 1000
         before = self._by_action.get(assignment.action)
         self._by_action[assignment.action] = history_after(before, held_ms, stage.estimate.ms)
 

@@ -263,7 +263,7 @@ class Home:
                 action=spec.action or "",
                 fence=stage.fence,
                 attempt=stage.attempt,
-                offered_at=now,
+                offered_at=now - self._passed(stage),
                 expires_at=now + self._pace.offer_expires,
                 started_at=now if running else None,
                 lease_until=now + self._pace.lease if running else None,
@@ -277,9 +277,11 @@ class Home:
 
         It may have ended while nobody was there to take its result.
         """
-        passed = self._clock.now() - (stage.started_at or self._clock.now())
-        left = min(spec.timeout, spec.timeout - passed)
-        return max(left.total_seconds(), self._pace.lease)
+        return max(spec.timeout.total_seconds() - self._passed(stage), self._pace.lease)
+
+    def _passed(self, stage: Stage) -> float:
+        """Seconds since the attempt began, by the machines' clocks."""
+        return 0.0 if stage.started_at is None else max((self._clock.now() - stage.started_at).total_seconds(), 0.0)
 
     def connected(self, worker_id: str, link: Link) -> None:
         """The worker dialled in."""

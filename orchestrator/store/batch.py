@@ -1,7 +1,6 @@
-"""What one flush writes: rows gathered from memory, turned into the columns that the flush statement unnests."""
+"""What one flush writes: rows gathered from memory, in the shape of the types that the schema has for them."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -19,16 +18,6 @@ INLINE_BYTES: Final = 64 * 1024
 SHORTEST_REFERENCE: Final = 66
 """Bytes of a quoted hash: what is shorter refers to no artifact."""
 
-_COLUMNS: Final = {
-    "keys": 4,
-    "submissions": 13,
-    "changes": 15,
-    "stages": 21,
-    "packets": 7,
-    "queue": 5,
-    "artifacts": 4,
-    "uses": 4,
-}
 _HASH: Final = re.compile(rb'"([0-9a-f]{64})"')
 
 
@@ -119,7 +108,7 @@ class Batch:
                     conversation.stage,
                     conversation.attempt,
                     conversation.worker_id,
-                    f"[{','.join(conversation.packets)}]",
+                    conversation.encoded(),
                 )
             )
         if dirty.queue_action is not None:
@@ -143,13 +132,19 @@ class Batch:
         alone.submitted = {key: new for key, new in self.submitted.items() if key == execution_id}
         return alone
 
-    def columns(self) -> list[Any]:
+    def rows(self) -> list[list[Any]]:
         """The flush statement's arguments after the replica and its epoch."""
-        arguments: list[Any] = []
-        for noun, width in _COLUMNS.items():
-            rows: Sequence[tuple[Any, ...]] = getattr(self, noun)
-            arguments += zip(*rows, strict=True) if rows else [()] * width
-        return [*arguments, self.inbox]
+        return [
+            self.keys,
+            self.submissions,
+            self.changes,
+            self.stages,
+            self.packets,
+            self.queue,
+            self.artifacts,
+            self.uses,
+            self.inbox,
+        ]
 
     def _add_queue(self, record: Record, action: str) -> None:
         execution = record.execution

@@ -60,7 +60,7 @@ class PostgresFlushing:
     async def flush(self, replica_id: str, epoch: int, batch: Batch) -> Flushed | None:
         connection = await self._connected()
         try:
-            row = await connection.fetchrow(statements("journal")["flush"], replica_id, epoch, *batch.columns())
+            row = await connection.fetchrow(statements("journal")["flush"], replica_id, epoch, *batch.rows())
         except ValueError as error:
             # asyncpg's own fault with an argument; it is an InterfaceError too, but trying again cannot help.
             raise FlushRefused(repr(error)) from error

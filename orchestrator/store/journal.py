@@ -92,13 +92,10 @@ class Journal:
             dirty.conversations[conversation.fence] = conversation
         if then is not None:
             dirty.then.append(then)
-        partition.wake(urgent=urgent)
 
     def give_back(self, record: Record, action: str) -> None:
         """Return unstarted work to the queue, for any replica to claim."""
-        partition = self._of(record.execution.execution_id)
-        partition.dirty(record, urgent=True).queue_action = action
-        partition.wake(urgent=True)
+        self._of(record.execution.execution_id).dirty(record, urgent=True).queue_action = action
 
     def consume(self, execution_id: str, inbox_id: int) -> None:
         """Remove an inbox row in the flush that makes its effect durable."""
@@ -114,7 +111,12 @@ class Journal:
         await asyncio.gather(*(partition.drained() for partition in self._partitions))
 
     def _of(self, execution_id: str) -> "_Partition":
-        return self._partitions[crc32(execution_id.encode()) % PARTITIONS]
+        return self._partitions[partition_of(execution_id)]
+
+
+def partition_of(execution_id: str) -> int:
+    """Which partition writes this execution: its id ends in a digit of chance."""
+    return ord(execution_id[-1]) % PARTITIONS
 
 
 class _Partition:
@@ -153,12 +155,15 @@ class _Partition:
         return outcome
 
     def dirty(self, record: Record, *, urgent: bool) -> Dirty:
+        """What is to be written of this execution, at once or before `LAZY_SECONDS` are over."""
         execution_id = record.execution.execution_id
-        due = 0.0 if urgent else self._journal.clock.monotonic() + LAZY_SECONDS
         dirty = self._dirty.get(execution_id)
         if dirty is None:
+            due = 0.0 if urgent else self._journal.clock.monotonic() + LAZY_SECONDS
             dirty = self._dirty[execution_id] = Dirty(record, due)
-        dirty.due = min(dirty.due, due)
+        elif urgent:
+            dirty.due = 0.0
+        self.wake(urgent=urgent)
         return dirty
 
     def consume(self, inbox_id: int) -> None:

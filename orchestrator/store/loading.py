@@ -54,7 +54,7 @@ class Loading:
         conversations: dict[str, dict[int, Conversation]] = defaultdict(dict)
         for row in packet_rows:
             conversation = Conversation(row["stage_name"], row["fence"], row["attempt"], row["worker_id"])
-            conversation.packets = [orjson.dumps(packet).decode() for packet in orjson.loads(row["packets"])]
+            conversation.packets = orjson.loads(row["packets"])
             conversations[row["execution_id"]][row["fence"]] = conversation
         records = []
         for row in rows:

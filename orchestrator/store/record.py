@@ -16,27 +16,26 @@ MAX_PACKET_BODY: Final = 4096
 
 @dataclass(slots=True)
 class Conversation:
-    """All packets of one offer, each already encoded; written as one row."""
+    """All packets of one offer; written as one row."""
 
     stage: str
     fence: int
     attempt: int
     worker_id: str
-    packets: list[str] = field(default_factory=list)
+    packets: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, sequence: int, at: datetime, outgoing: bool, kind: str, encoded: bytes) -> None:
         """Append a packet, given as the JSON that crosses the wire."""
-        entry: dict[str, Any] = {
-            "seq": sequence,
-            "at": at,
-            "direction": "out" if outgoing else "in",
-            "type": kind,
-        }
+        entry = {"seq": sequence, "at": at, "direction": "out" if outgoing else "in", "type": kind}
         if len(encoded) <= MAX_PACKET_BODY:
             entry["body"] = orjson.Fragment(encoded)
         else:
             entry |= {"sha256": sha256(encoded).hexdigest(), "bytes": len(encoded)}
-        self.packets.append(orjson.dumps(entry).decode())
+        self.packets.append(entry)
+
+    def encoded(self) -> str:
+        """The packets as a JSON array."""
+        return orjson.dumps(self.packets).decode()
 
 
 @dataclass(slots=True)

@@ -17,16 +17,18 @@ from tests.bench.stand import Site, a_stand
 from tests.bench.usage import Usage
 
 WARM: Final = 500
+COMMITS: Final = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run beside its floor: what each process cost, how many rows were written, and whether all is right."""
+    """One run beside its floor: what each process cost, what rows and commits that took, and whether all is right."""
 
     drive: Drive
     floor_stages_per_second: float
     cpu_micros: dict[str, int]
     usage: dict[str, Usage]
+    commits: int
     rows: dict[str, Rows]
     verdict: Verdict
 
@@ -53,6 +55,7 @@ async def measure(executions: int, latencies: int) -> dict[str, Any]:
         "floor": {"stagesPerSecond": round(run.floor_stages_per_second)},
         "ratioToFloor": round(run.ratio, 3),
         "cpuMicrosPerExecution": run.cpu_micros,
+        "commitsPerExecution": round(run.commits / executions, 2),
         "rssMb": {name: round(usage.resident_bytes / 2**20) for name, usage in run.usage.items()},
         "rowsPerExecution": {
             table: [round(count / executions, 2) for count in (row.inserted, row.updated, row.deleted)]
@@ -65,8 +68,9 @@ async def measure(executions: int, latencies: int) -> dict[str, Any]:
 async def run_beside_floor(site: Site, executions: int) -> Run:
     """Drive the executions through a warm system, then let the bare loop write as many rows."""
     rows_before, usage_before = await rows_written(site.connection), site.usage()
+    commits_before = await site.connection.fetchval(COMMITS)
     driven = await drive([site.baton], site.connection, executions)
-    usage = site.usage()
+    usage, commits = site.usage(), await site.connection.fetchval(COMMITS) - commits_before
     rows = rows_between(rows_before, await rows_written(site.connection))
     if rows["pipeline_executions"].inserted != executions:
         raise Miscounted(f"{executions} executions were submitted, pg_stat counted {rows['pipeline_executions']}")
@@ -80,6 +84,7 @@ async def run_beside_floor(site: Site, executions: int) -> Run:
             for name, before in usage_before.items()
         },
         usage=usage,
+        commits=commits,
         rows=rows,
         verdict=await verify(site.connection, driven.acknowledged),
     )

@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zlib import crc32
 
 import asyncpg
 import pytest
@@ -20,7 +19,7 @@ from orchestrator.store.blobs import ObjectBlobs
 from orchestrator.store.breaker import Breaker, DatabaseAway
 from orchestrator.store.database import MOST_CALLS, POOL_SIZE, Database
 from orchestrator.store.flushing import Flushed, PostgresFlushing
-from orchestrator.store.journal import PARTITIONS, Journal
+from orchestrator.store.journal import PARTITIONS, Journal, partition_of
 from orchestrator.store.low_water import LowWater
 from orchestrator.store.record import Accepted, Duplicate, Record, Standing, Submission
 from orchestrator.system import SystemClock, SystemRandom, TimeOrderedIds
@@ -91,7 +90,7 @@ def one_a_partition(template: Template) -> list[Record]:
     found: dict[int, Record] = {}
     while len(found) < PARTITIONS:
         record = a_record(template)
-        found[crc32(record.execution.execution_id.encode()) % PARTITIONS] = record
+        found[partition_of(record.execution.execution_id)] = record
     return list(found.values())
 
 
@@ -270,7 +269,7 @@ def of_the_same_partition(template: Template, other: Record) -> Record:
     """A record that is written by the same writer: the other one may have nothing to write, and so not know yet."""
     while True:
         record = a_record(template)
-        own, others = (crc32(each.execution.execution_id.encode()) % PARTITIONS for each in (record, other))
+        own, others = (partition_of(each.execution.execution_id) for each in (record, other))
         if own == others:
             return record
 

@@ -366,7 +366,7 @@ async def test_a_flush_finds_its_rows_by_key_however_many_the_replica_owns(desk:
             f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statements('journal')['flush']}",
             "replica_1",
             desk.journal.epoch,
-            *batch.columns(),
+            *batch.rows(),
         )
     finally:
         await connection.close()

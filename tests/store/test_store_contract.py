@@ -487,8 +487,8 @@ async def test_a_takeover_brings_the_packets_of_attempts_that_may_live_and_of_no
 
     [adopted] = await successor.store.ownership.adopt(10)
 
-    packets = {fence: conversation.packets for fence, conversation in adopted.conversations.items()}
-    assert packets == {7: record.conversations[7].packets}
+    packets = {fence: conversation.encoded() for fence, conversation in adopted.conversations.items()}
+    assert packets == {7: record.conversations[7].encoded()}
     assert adopted.sequence == record.sequence
 
 

@@ -1,7 +1,8 @@
 -- The one statement that writes execution state, and the reads that settle what a flush left unknown.
 
 -- name: flush
--- Everything that happened since the last flush of this partition, in one statement and so in one commit.
+-- Everything that happened since the last flush of this partition, in one statement and so in one commit. The rows
+-- come as arrays of the types that the schema has for them.
 --
 -- `me` locks this replica's row FOR SHARE and every other part hangs on it. A takeover raises the epoch of that row
 -- before it claims anything: it waits for a flush that has begun, and one that begins later finds no row and writes
@@ -27,33 +28,26 @@ WITH me AS MATERIALIZED (
 ), keys AS (
     INSERT INTO idempotency_keys (client_id, key, body_hash, execution_id)
     SELECT k.client_id, k.key, k.body_hash, k.execution_id
-    FROM unnest($3::text[], $4::text[], $5::bytea[], $6::text[]) AS k (client_id, key, body_hash, execution_id), me
+    FROM unnest($3::flushed_key[]) AS k, me
     ORDER BY k.client_id, k.key
     ON CONFLICT DO NOTHING
     RETURNING execution_id
 ), submitted AS (
     INSERT INTO pipeline_executions (execution_id, client_id, template_client_id, template, version, priority, input,
         input_sha256, request_id, retry_of, created_at, owner, owner_epoch)
-    SELECT s.execution_id, s.client_id, s.template_client_id, s.template, s.version, s.priority, s.input::json,
+    SELECT s.execution_id, s.client_id, s.template_client_id, s.template, s.version, s.priority, s.input,
         s.input_sha256, s.request_id, s.retry_of, s.created_at,
         CASE WHEN s.owned THEN me.replica_id END, CASE WHEN s.owned THEN me.epoch END
-    FROM unnest($7::text[], $8::text[], $9::text[], $10::text[], $11::int[], $12::smallint[], $13::text[],
-        $14::text[], $15::text[], $16::text[], $17::timestamptz[], $18::boolean[], $19::boolean[])
-        AS s (execution_id, client_id, template_client_id, template, version, priority, input,
-            input_sha256, request_id, retry_of, created_at, owned, keyed), me
+    FROM unnest($4::flushed_submission[]) AS s, me
     WHERE NOT s.keyed OR s.execution_id IN (SELECT execution_id FROM keys)
     RETURNING execution_id
 ), changed AS (
     UPDATE pipeline_executions AS e
     SET revision = c.revision, sequence = c.sequence, status = c.status, ending = c.ending, progress = c.progress,
-        result = c.result::json, result_sha256 = c.result_sha256, error = c.error::json,
+        result = c.result, result_sha256 = c.result_sha256, error = c.error,
         cost_usd = c.cost_usd, tokens = c.tokens, started_at = c.started_at, finished_at = c.finished_at,
         owner = CASE WHEN c.kept THEN e.owner END, owner_epoch = CASE WHEN c.kept THEN e.owner_epoch END
-    FROM unnest($20::text[], $21::int[], $22::int[], $23::int[], $24::text[], $25::text[], $26::smallint[],
-        $27::text[], $28::text[], $29::text[], $30::numeric[], $31::bigint[], $32::timestamptz[], $33::timestamptz[],
-        $34::boolean[])
-        AS c (execution_id, revision_was, revision, sequence, status, ending, progress,
-            result, result_sha256, error, cost_usd, tokens, started_at, finished_at, kept), me, LATERAL (
+    FROM unnest($5::flushed_change[]) AS c, me, LATERAL (
             SELECT p.ctid AS place FROM pipeline_executions AS p
             WHERE p.execution_id = c.execution_id AND p.revision = c.revision_was AND p.owner_epoch = me.epoch
             OFFSET 0
@@ -65,16 +59,9 @@ WITH me AS MATERIALIZED (
         settled_fence, worker_id, message, progress, estimate, result, result_sha256, metrics, error,
         started_at, finished_at, yields, losses)
     SELECT s.execution_id, s.name, s.client_id, s.action, s.status, s.attempt, s.offer_round, s.fence,
-        s.settled_fence, s.worker_id, s.message, s.progress, s.estimate::json, s.result::json, s.result_sha256,
-        s.metrics::json, s.error::json, s.started_at, s.finished_at, s.yields,
-        s.losses::json
-    FROM unnest($35::text[], $36::text[], $37::text[], $38::text[], $39::text[], $40::smallint[], $41::int[],
-        $42::bigint[], $43::bigint[], $44::text[], $45::text[], $46::real[], $47::text[], $48::text[], $49::text[],
-        $50::text[], $51::text[], $52::timestamptz[], $53::timestamptz[], $54::smallint[],
-        $55::text[])
-        AS s (execution_id, name, client_id, action, status, attempt, offer_round, fence,
-            settled_fence, worker_id, message, progress, estimate, result, result_sha256, metrics, error,
-            started_at, finished_at, yields, losses)
+        s.settled_fence, s.worker_id, s.message, s.progress, s.estimate, s.result, s.result_sha256,
+        s.metrics, s.error, s.started_at, s.finished_at, s.yields, s.losses
+    FROM unnest($6::flushed_stage[]) AS s
     WHERE s.execution_id IN (SELECT execution_id FROM changed)
         OR s.execution_id IN (SELECT execution_id FROM submitted)
     ON CONFLICT (execution_id, name) DO UPDATE
@@ -86,28 +73,26 @@ WITH me AS MATERIALIZED (
         yields = excluded.yields, losses = excluded.losses
 ), conversations AS (
     INSERT INTO handshake_packets AS t (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
-    SELECT p.execution_id, p.fence, p.client_id, p.stage_name, p.attempt, p.worker_id, p.packets::json
-    FROM unnest($56::text[], $57::bigint[], $58::text[], $59::text[], $60::smallint[], $61::text[], $62::text[])
-        AS p (execution_id, fence, client_id, stage_name, attempt, worker_id, packets)
+    SELECT p.execution_id, p.fence, p.client_id, p.stage_name, p.attempt, p.worker_id, p.packets
+    FROM unnest($7::flushed_conversation[]) AS p
     WHERE (p.execution_id IN (SELECT execution_id FROM changed)) IS TRUE
     ON CONFLICT (execution_id, fence) DO UPDATE SET packets = excluded.packets
 ), queued AS (
     INSERT INTO execution_queue (execution_id, client_id, action, priority, started)
     SELECT q.execution_id, q.client_id, q.action, q.priority, q.started
-    FROM unnest($63::text[], $64::text[], $65::text[], $66::smallint[], $67::boolean[])
-        AS q (execution_id, client_id, action, priority, started)
+    FROM unnest($8::flushed_queue_entry[]) AS q
     WHERE q.execution_id IN (SELECT execution_id FROM submitted)
         OR q.execution_id IN (SELECT execution_id FROM changed)
 ), artifacts AS (
     INSERT INTO data_references (client_id, sha256, bytes, content_type, location)
     SELECT a.client_id, a.sha256, a.bytes, 'application/json', a.location
-    FROM unnest($68::text[], $69::text[], $70::bigint[], $71::text[]) AS a (client_id, sha256, bytes, location), me
+    FROM unnest($9::flushed_artifact[]) AS a, me
     ORDER BY a.client_id, a.sha256
     ON CONFLICT DO NOTHING
 ), used AS (
     INSERT INTO artifact_uses (execution_id, client_id, sha256)
     SELECT u.execution_id, u.client_id, u.sha256
-    FROM unnest($72::text[], $73::text[], $74::text[], $75::boolean[]) AS u (execution_id, client_id, sha256, made)
+    FROM unnest($10::flushed_use[]) AS u
     WHERE (u.execution_id IN (SELECT execution_id FROM submitted)
             OR u.execution_id IN (SELECT execution_id FROM changed))
         AND (u.made OR EXISTS (
@@ -116,14 +101,14 @@ WITH me AS MATERIALIZED (
 ), touched AS (
     UPDATE data_references AS d
     SET used_at = now()
-    FROM unnest($73::text[], $74::text[]) AS u (client_id, sha256), me, LATERAL (
+    FROM unnest($10::flushed_use[]) AS u, me, LATERAL (
             SELECT r.ctid AS place FROM data_references AS r
             WHERE r.client_id = u.client_id AND r.sha256 = u.sha256 AND r.used_at < now() - interval '1 hour'
             OFFSET 0
         ) AS found
     WHERE d.ctid = found.place
 ), consumed AS (
-    DELETE FROM execution_inbox WHERE inbox_id = ANY ($76::bigint[]) AND EXISTS (SELECT FROM me)
+    DELETE FROM execution_inbox WHERE inbox_id = ANY ($11::bigint[]) AND EXISTS (SELECT FROM me)
 )
 SELECT (SELECT epoch FROM me) AS epoch,
     ARRAY(SELECT execution_id FROM submitted) AS submitted,
