@@ -21,6 +21,14 @@ from workers.kit.stage_folders import StageKey
 Identity = tuple[str, str, int]
 """executionId, stageId, fence: what every packet about an attempt carries."""
 
+ENDED_KEPT_FOR_HTTP: Final = 1_000
+_LEAST_RETRY_MS: Final = 50
+_ENDED_BY: Final = {
+    "completed": AttemptEvent.COMPLETE,
+    "failed": AttemptEvent.FAIL,
+    "cancelled": AttemptEvent.SETTLE,
+}
+
 
 class Named(Protocol):
     """Whatever says which attempt it speaks of: a key, an offer, a cancel, a result."""
@@ -36,16 +44,8 @@ class Named(Protocol):
 
 
 def identity_of(named: Named) -> Identity:
+    """What an attempt is found by, whichever packet speaks of it."""
     return (named.execution_id, named.stage_id, named.fence)
-
-
-ENDED_KEPT_FOR_HTTP: Final = 1_000
-_LEAST_RETRY_MS: Final = 50
-_ENDED_BY: Final = {
-    "completed": AttemptEvent.COMPLETE,
-    "failed": AttemptEvent.FAIL,
-    "cancelled": AttemptEvent.SETTLE,
-}
 
 
 class Origin(StrEnum):
