@@ -13,7 +13,7 @@ from protocol.packets import Accept, Offer, Reject, Resources, Result
 from workers.kit import ActionError, Estimate, Refuse, Worker
 from workers.kit.admission import Admission
 from workers.kit.attempts import Attempt, Attempts, Origin, StopReason
-from workers.kit.learning import Experience
+from workers.kit.learning import Amounts, Experience, Lesson, Lessons
 
 GRACE_S = 1.0
 
@@ -43,9 +43,9 @@ async def shout(given: Text) -> str:
     return given.text
 
 
-def admission(slots: int = 1) -> tuple[Admission, Attempts]:
+def admission(slots: int = 1, lessons: Lessons | None = None) -> tuple[Admission, Attempts]:
     attempts = Attempts(slots)
-    return Admission("worker-1", worker.actions, attempts, GRACE_S, Experience({})), attempts
+    return Admission("worker-1", worker.actions, attempts, GRACE_S, Experience(lessons or {})), attempts
 
 
 def offer(stage: str = "s", text: Any = "hello", action: str = "shout", expires_ms: int = 5000) -> Offer:
@@ -93,6 +93,18 @@ def test_an_accept_carries_the_whole_estimate_of_the_action() -> None:
         worker_id="worker-1",
         estimated_completion_ms=2000,
         resource_requirements=needs,
+    )
+
+
+def test_what_was_learned_is_said_in_whole_milliseconds_and_tokens_and_billionths_of_a_dollar() -> None:
+    a_third: Lesson = {(amount, True): (1 / 3,) for amount in Amounts._fields}
+    desk, _ = admission(lessons={("shout", ""): a_third})
+
+    said = accepted(desk.answer(offer(), Origin.LINK, now=0)).answer.document()
+
+    assert (said["estimatedCompletionMs"], said["resourceRequirements"]) == (
+        667,
+        {"estimatedTokens": 2, "costUsd": 0.083333333, "memory": 64, "cpu": 0.5, "apiCalls": 2},
     )
 
 

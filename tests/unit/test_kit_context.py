@@ -1,6 +1,9 @@
 """What a handler may report, and what becomes of it."""
 
+import sys
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -103,6 +106,30 @@ def test_a_handler_sees_that_it_is_cancelled(context: Context) -> None:
     context.cancelled.set()
 
     assert context.is_cancelled
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def asked_for(context: Context, together: threading.Barrier) -> threading.Event:
+    together.wait(60)
+    return context.cancelled
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_however_many_threads_ask_at_once_an_attempt_has_one_event_for_its_cancel() -> None:
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(200):
+            context = Context(KEY, "paint", lambda _: None)
+            together = threading.Barrier(8)
+            asked = [threads.submit(asked_for, context, together) for _ in range(8)]
+
+            assert {each.result() for each in asked} == {context.cancelled}
 
 
 def test_numbers_of_an_attempts_own_may_be_reported_by_any_name(context: Context, reports: list[Report]) -> None:

@@ -39,9 +39,16 @@ def _import_path_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         del sys.modules[name]
 
 
-def test_importing_the_kit_loads_no_server_client_or_log() -> None:
-    heavy = {"aiohttp", "structlog", "asyncio", "urllib.request"}
-    code = f"import sys, workers.kit; sys.exit(', '.join({heavy!r} & set(sys.modules)) or 0)"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("workers.kit", {"aiohttp", "structlog", "asyncio", "urllib.request"}),
+        ("workers.kit.command", {"aiohttp.web"}),
+    ],
+    ids=["to declare a worker takes no server, client or log", "to run one that only dials takes no server"],
+)
+def test_nothing_is_loaded_that_is_not_needed(module: str, heavy: set[str]) -> None:
+    code = f"import sys, {module}; sys.exit(', '.join({heavy!r} & set(sys.modules)) or 0)"
 
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 

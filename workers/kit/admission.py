@@ -4,6 +4,7 @@ The same offer gets the same answer for as long as it may be asked again, and an
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import structlog
@@ -12,8 +13,8 @@ from protocol.errors import RefusalCode
 from protocol.packets import Accept, AttemptKey, Offer, Reject, Resources
 from workers.kit.action import Action
 from workers.kit.answers import ActionError, Estimate, Refuse, describe, wire_text
-from workers.kit.attempts import Attempt, Attempts, Identity, Origin, Work
-from workers.kit.learning import Experience
+from workers.kit.attempts import Attempt, Attempts, Identity, Origin, Work, identity_of
+from workers.kit.learning import Amounts, Experience
 
 REFUSALS_REMEMBERED: Final = 10_000
 STAGE_AGAIN_MS: Final = 1_000
@@ -42,7 +43,7 @@ class Admission:
 
     def answer(self, offer: Offer, origin: Origin, now: float, *, is_local: bool = False) -> Attempt | Reject:
         """The attempt that now holds a slot, or the refusal; for a repeated offer, what was said the first time."""
-        identity = (offer.execution_id, offer.stage_id, offer.fence)
+        identity = identity_of(offer)
         self._attempts.sweep(now)
         self._forget_refusals(now)
         if held := self._attempts.find(identity):
@@ -74,7 +75,7 @@ class Admission:
         try:
             given = action.read(offer.input_data)
             work = Work(action, given, action.estimate(given))
-            accept = self._accept(offer, self._experience.expect(action.name, work.estimate))
+            accept = self._accept(offer, work.estimate, self._experience.expect(action.name, work.estimate))
         except Refuse as refused:
             return self._refuse(offer, refused)
         except ActionError as error:
@@ -90,14 +91,14 @@ class Admission:
             attempt.timeout_s = offer.resource_requirements.timeout_ms / 1000
         return attempt
 
-    def _accept(self, offer: Offer, estimate: Estimate) -> Accept:
+    def _accept(self, offer: Offer, estimate: Estimate, expected: Amounts) -> Accept:
         return Accept(
             execution_id=offer.execution_id,
             stage_id=offer.stage_id,
             fence=offer.fence,
             worker_id=self.worker_id,
-            estimated_completion_ms=_whole(estimate.ms),
-            resource_requirements=_resources(estimate),
+            estimated_completion_ms=_whole(expected.ms),
+            resource_requirements=_resources(estimate, expected),
         )
 
     def _refuse(self, offer: Offer, refuse: Refuse) -> Reject:
@@ -125,16 +126,17 @@ def _whole(ms: float | None) -> int | None:
     return None if ms is None else max(round(ms), 1 if ms > 0 else 0)
 
 
-def _resources(estimate: Estimate) -> Resources | None:
-    needs = {
-        "estimated_tokens": estimate.tokens,
-        "cpu": estimate.cpu,
-        "memory": estimate.memory_mb,
-        "api_calls": estimate.api_calls,
-        "cost_usd": None if estimate.cost_usd is None else str(estimate.cost_usd),
-    }
-    stated = {name: need for name, need in needs.items() if need is not None}
-    return Resources.model_validate(stated) if stated else None
+def _resources(estimate: Estimate, expected: Amounts) -> Resources | None:
+    _, tokens, cost_usd = expected
+    if tokens is cost_usd is estimate.memory_mb is estimate.cpu is estimate.api_calls is None:
+        return None
+    return Resources(
+        estimated_tokens=None if tokens is None else round(tokens),
+        cpu=estimate.cpu,
+        memory=estimate.memory_mb,
+        api_calls=estimate.api_calls,
+        cost_usd=None if cost_usd is None else Decimal(str(cost_usd)),
+    )
 
 
 def _ids(offer: Offer) -> dict[str, Any]:

@@ -7,9 +7,9 @@ it is synchronous, so two offers cannot be given the same slot. Time comes in as
 import asyncio
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from protocol.attempt import FINAL, AttemptEvent, AttemptState, advance
 from protocol.packets import Accept, AttemptKey, Heartbeat, Result
@@ -28,6 +28,24 @@ _ENDED_BY: Final = {
     "failed": AttemptEvent.FAIL,
     "cancelled": AttemptEvent.SETTLE,
 }
+
+
+class Named(Protocol):
+    """Whatever says which attempt it speaks of: a key, an offer, a cancel, a result."""
+
+    @property
+    def execution_id(self) -> str: ...
+
+    @property
+    def stage_id(self) -> str: ...
+
+    @property
+    def fence(self) -> int: ...
+
+
+def identity_of(named: Named) -> Identity:
+    """What an attempt is found by, whichever packet speaks of it."""
+    return (named.execution_id, named.stage_id, named.fence)
 
 
 class Origin(StrEnum):
@@ -81,14 +99,12 @@ class Attempt:
     is_filed: bool = False
     timeout_s: float | None = None
     ends_at: float | None = None
+    identity: Identity = field(init=False)
+    stage: StageKey = field(init=False)
 
-    @property
-    def stage(self) -> StageKey:
-        return (self.key.execution_id, self.key.stage_id)
-
-    @property
-    def identity(self) -> Identity:
-        return (self.key.execution_id, self.key.stage_id, self.key.fence)
+    def __post_init__(self) -> None:
+        self.identity = identity_of(self.key)
+        self.stage = (self.key.execution_id, self.key.stage_id)
 
     @property
     def is_alive(self) -> bool:
@@ -169,7 +185,6 @@ class Attempts:
         """The handler has ended with `result`: the slot is free, the result stays until `forget`."""
         attempt.apply(_ENDED_BY[result.status])
         attempt.result = result
-        attempt.work = None
         self._leave(attempt)
         self._ended[attempt.identity] = attempt
 
@@ -264,6 +279,8 @@ class Attempts:
         )
 
     def _leave(self, attempt: Attempt) -> None:
+        # Its context refers to it: without this the two of them would wait for the cyclic collector.
+        attempt.work = attempt.context = None
         self._running.pop(attempt.identity, None)
         if self._at_work.get(attempt.stage) is attempt:
             del self._at_work[attempt.stage]

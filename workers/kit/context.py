@@ -23,6 +23,8 @@ Level = Literal["debug", "info", "warning", "error"]
 
 OCTETS: Final = "application/octet-stream"
 _DECIMAL_PLACES: Final = 10  # of a dollar: sums of floats stay inside the protocol's 18 digits
+_NOTHING_USED: Final = Metrics()
+_NOTHING_MEASURED: Final[Mapping[str, Any]] = {}
 
 
 class Turn:
@@ -58,8 +60,6 @@ class Context:
         self.attempt = key.attempt
         self.fence = key.fence
         self.action = action
-        self.cancelled = threading.Event()
-        """Set when the attempt is told to stop; `context.cancelled.wait(s)` is a pause that ends early."""
         self.draining = draining or threading.Event()
         """Set when the worker is about to stop: the time to leave a checkpoint in the folder and raise `Yield`."""
         self._report = report
@@ -67,15 +67,25 @@ class Context:
         self._transfers = transfers
         self._open_folder = open_folder
         self._time_left_s = time_left_s
-        self._usage = threading.Lock()
-        self._used = Metrics()
-        self._measured: Mapping[str, Any] = {}
+        self._lock = threading.Lock()
+        self._cancelled: threading.Event | None = None
+        self._used = _NOTHING_USED
+        self._measured = _NOTHING_MEASURED
         self._percent = 0.0
+
+    @property
+    def cancelled(self) -> threading.Event:
+        """Set when the attempt is told to stop; `context.cancelled.wait(s)` is a pause that ends early."""
+        # Dear to make, and most attempts neither ask for it nor are cancelled. Two threads may be the first to ask.
+        with self._lock:
+            if self._cancelled is None:
+                self._cancelled = threading.Event()
+            return self._cancelled
 
     @property
     def is_cancelled(self) -> bool:
         """Whether the handler should stop. An async handler is cancelled as well; one in a thread must look."""
-        return self.cancelled.is_set()
+        return self._cancelled is not None and self._cancelled.is_set()
 
     @property
     def folder(self) -> Path:
@@ -130,7 +140,7 @@ class Context:
         cost = None if cost_usd is None else _money(cost_usd)
         if (tokens or 0) < 0 or (cost or 0) < 0:
             raise ValueError("usage cannot be negative")
-        with self._usage:
+        with self._lock:
             self._used = Metrics(
                 tokens_used=_sum(self._used.tokens_used, tokens), cost_usd=_sum(self._used.cost_usd, cost)
             )
@@ -159,6 +169,8 @@ class Context:
     def metrics(self, processing_time_ms: float) -> Metrics:
         """The metrics of the result: the usage reported, the time measured, and what the last progress said besides."""
         used = self._used
+        if used is _NOTHING_USED and self._measured is _NOTHING_MEASURED:
+            return Metrics(processing_time_ms=processing_time_ms)
         cost = None if used.cost_usd is None else Decimal(format(used.cost_usd.normalize(), "f"))
         taken = {"tokens_used": used.tokens_used, "cost_usd": cost, "processing_time_ms": processing_time_ms}
         return Metrics.model_validate({**self._measured, **taken})

@@ -13,7 +13,6 @@ from typing import Any, Final
 import structlog
 
 from protocol.attempt import FINAL, AttemptState
-from protocol.codec import dumps
 from protocol.errors import RefusalCode
 from protocol.packets import (
     Accept,
@@ -33,13 +32,13 @@ from protocol.packets import (
 from workers.kit.action import Action
 from workers.kit.admission import Admission
 from workers.kit.artifacts import Transfers
-from workers.kit.attempts import Attempt, Attempts, Identity, Origin, StopReason, Work
+from workers.kit.attempts import Attempt, Attempts, Identity, Named, Origin, StopReason, Work, identity_of
 from workers.kit.context import Context, Report
 from workers.kit.learning import Experience, taken
 from workers.kit.outbox import Outbox
 from workers.kit.outgoing import Outgoing
 from workers.kit.result_files import ResultFiles, StoredResult
-from workers.kit.results import Named, encode, sealed, stopped
+from workers.kit.results import encode, sealed, stopped
 from workers.kit.runner import run
 from workers.kit.seams import Seams
 from workers.kit.stage_folders import StageFolders
@@ -99,7 +98,7 @@ class Engine:
             case Process():
                 self._process(packet)
             case Ack():
-                self.acknowledge(_identity(packet), is_committed=packet.status == "committed")
+                self.acknowledge(identity_of(packet), is_committed=packet.status == "committed")
                 if packet.status == "stale":
                     log.info("result.refused_as_stale", **_ids(packet))
             case Cancel():
@@ -223,7 +222,7 @@ class Engine:
             log.info("result.restored", **_ids(key))
 
     def _process(self, packet: Process) -> None:
-        identity = _identity(packet)
+        identity = identity_of(packet)
         attempt = self.attempts.find(identity)
         if attempt is None:
             reason = "no accepted offer with this fence is held here; it may have expired"
@@ -243,7 +242,7 @@ class Engine:
             self.start(attempt)
 
     def _cancel(self, packet: Cancel) -> None:
-        attempt = self.attempts.find(_identity(packet))
+        attempt = self.attempts.find(identity_of(packet))
         reason = StopReason(packet.reason)
         if attempt is not None:
             self.stop(attempt, reason)
@@ -342,7 +341,7 @@ class Engine:
 
     def _send(self, packet: Packet) -> None:
         """Sends what needs no gate: packets of the kit's own making, and results that have passed it before."""
-        self.outgoing.put(dumps(packet.document()))
+        self.outgoing.put(packet.encoded())
 
     async def _until(self, is_done: Callable[[], bool]) -> None:
         """Looks after every change, and now and then besides: an offer that merely expires changes nothing."""
@@ -351,10 +350,6 @@ class Engine:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_AGAIN_S):
                     await self._changed.wait()
-
-
-def _identity(packet: Named) -> Identity:
-    return (packet.execution_id, packet.stage_id, packet.fence)
 
 
 def _ids(packet: Named) -> dict[str, Any]:

@@ -6,8 +6,7 @@ single outlier and has followed a lasting change after half of the window. Pure:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -15,7 +14,7 @@ from protocol.packets import Metrics
 from workers.kit.answers import Estimate
 
 WINDOW: Final = 11
-"""Measurements remembered of a topic: a lasting change is followed after six of them."""
+"""Measurements remembered of an amount: a lasting change is followed after six of them."""
 MOST_TOPICS: Final = 300
 """The ones that have not been heard of for longest are forgotten beyond this."""
 GREATEST_FACTOR: Final = 10_000.0
@@ -23,20 +22,18 @@ GREATEST_FACTOR: Final = 10_000.0
 
 _THE_AUTHORS_WORD: Final = (1.0,)
 """What is known before the first measurement: the estimate counts as a measurement that it was right."""
-_PLACES_OF_A_DOLLAR: Final = 9
 
+Topic = tuple[str, str]
+"""What is learned apart: an action, and the key of its estimate."""
+Measure = tuple[str, bool]
+"""An amount by its name, and whether it is measured relative to what the author had said of it.
 
-class Topic(NamedTuple):
-    """What is learned apart: an action, the estimate's key, an amount, and whether it is relative to an estimate."""
-
-    action: str
-    key: str
-    amount: str
-    is_relative: bool
-
-
-Lessons = Mapping[Topic, tuple[float, ...]]
-"""The last measurements by topic, oldest first; the topics in the order in which they were last heard of."""
+A zero cannot be scaled: an author who says it has said as little as one who says nothing.
+"""
+Lesson = Mapping[Measure, tuple[float, ...]]
+"""The last measurements of one topic, oldest first."""
+Lessons = Mapping[Topic, Lesson]
+"""What was learned by topic, in the order in which the topics were last heard of."""
 
 
 class Amounts(NamedTuple):
@@ -53,31 +50,29 @@ def taken(ms: float, metrics: Metrics) -> Amounts:
     return Amounts(ms, metrics.tokens_used, None if cost_usd is None else float(cost_usd))
 
 
-def expected(lessons: Lessons, action: str, estimate: Estimate) -> Estimate:
-    """The author's estimate, moved by what was learned; an amount that nobody knows stays None."""
+def expected(lessons: Lessons, action: str, estimate: Estimate) -> Amounts:
+    """What the author estimates, moved by what was learned; an amount that nobody knows stays None."""
     said = _said(estimate)
-    ms, tokens, cost_usd = (
-        _moved(lessons, _topic(action, estimate.key, name, amount), amount)
-        for name, amount in zip(said._fields, said, strict=True)
-    )
-    return replace(
-        estimate,
-        ms=ms,
-        tokens=None if tokens is None else round(tokens),
-        cost_usd=None if cost_usd is None else Decimal(str(round(cost_usd, _PLACES_OF_A_DOLLAR))),
-    )
+    lesson = lessons.get((action, estimate.key))
+    if lesson is None:
+        return said
+    return Amounts(*[_moved(lesson, name, amount) for name, amount in zip(Amounts._fields, said, strict=True)])
 
 
 def learned(lessons: Lessons, action: str, estimate: Estimate, actual: Amounts) -> Lessons:
     """The lessons after one more attempt, for which the author had estimated this."""
+    topic = (action, estimate.key)
     after = dict(lessons)
-    for name, said, took in zip(Amounts._fields, _said(estimate), actual, strict=True):
+    lesson = dict(after.pop(topic, {}))
+    for amount, said, took in zip(Amounts._fields, _said(estimate), actual, strict=True):
         if took is None:
             continue
-        topic = _topic(action, estimate.key, name, said)
-        before = after.pop(topic, _THE_AUTHORS_WORD if said else ())
+        measure = (amount, bool(said))
+        before = lesson.get(measure, _THE_AUTHORS_WORD if said else ())
         measured = _bounded(took / said) if said else took
-        after[topic] = (*before, measured)[-WINDOW:]
+        lesson[measure] = (*before, measured)[-WINDOW:]
+    if lesson:
+        after[topic] = lesson
     while len(after) > MOST_TOPICS:
         del after[next(iter(after))]
     return after
@@ -88,13 +83,8 @@ def _said(estimate: Estimate) -> Amounts:
     return Amounts(estimate.ms, estimate.tokens, None if cost_usd is None else float(cost_usd))
 
 
-def _topic(action: str, key: str, name: str, said: float | None) -> Topic:
-    """A zero cannot be scaled: an author who says it has said as little as one who says nothing."""
-    return Topic(action, key, name, is_relative=bool(said))
-
-
-def _moved(lessons: Lessons, topic: Topic, said: float | None) -> float | None:
-    measured = lessons.get(topic)
+def _moved(lesson: Lesson, amount: str, said: float | None) -> float | None:
+    measured = lesson.get((amount, bool(said)))
     if measured is None:
         return said
     return said * median(measured) if said else median(measured)
@@ -110,7 +100,7 @@ class Experience:
 
     lessons: Lessons
 
-    def expect(self, action: str, estimate: Estimate) -> Estimate:
+    def expect(self, action: str, estimate: Estimate) -> Amounts:
         return expected(self.lessons, action, estimate)
 
     def learn(self, action: str, estimate: Estimate, actual: Amounts) -> None:

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from protocol.codec import dumps, loads
 from protocol.errors import ProtocolError
 from protocol.packets import Model
-from workers.kit.learning import MOST_TOPICS, WINDOW, Experience, Lessons, Topic
+from workers.kit.learning import WINDOW, Experience, Lessons, Measure, Topic
 from workers.kit.seams import Clock
 
 _MAX_BYTES: Final = 1024 * 1024
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 _Measured = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class _StoredTopic(Model):
+class _StoredMeasure(Model):
     action: str
     key: str
     amount: str
@@ -34,7 +34,7 @@ class _StoredTopic(Model):
 
 
 class _StoredLessons(Model):
-    topics: Annotated[tuple[_StoredTopic, ...], Field(max_length=MOST_TOPICS)]
+    topics: tuple[_StoredMeasure, ...]
 
 
 class LessonFile:
@@ -52,13 +52,19 @@ class LessonFile:
         except (OSError, ProtocolError, ValidationError) as error:
             log.warning("lessons.not_read", error=str(error), path=str(self._path))
             return {}
-        return {
-            Topic(topic.action, topic.key, topic.amount, topic.is_relative): topic.measured for topic in stored.topics
-        }
+        lessons: dict[Topic, dict[Measure, tuple[float, ...]]] = {}
+        for each in stored.topics:
+            lesson = lessons.setdefault((each.action, each.key), {})
+            lesson[each.amount, each.is_relative] = each.measured
+        return lessons
 
     def write(self, lessons: Lessons) -> None:
         """Replaces the file by one that only its owner can read."""
-        topics = tuple(_StoredTopic(**topic._asdict(), measured=measured) for topic, measured in lessons.items())
+        topics = tuple(
+            _StoredMeasure(action=action, key=key, amount=amount, is_relative=is_relative, measured=measured)
+            for (action, key), lesson in lessons.items()
+            for (amount, is_relative), measured in lesson.items()
+        )
         aside = self._path.with_suffix(".partial")
         try:
             with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

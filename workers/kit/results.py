@@ -4,7 +4,7 @@ Whatever leaves here has passed the same strict gate that the orchestrator reads
 failure that says so, never as bytes that would spoil the frame they travel in.
 """
 
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
@@ -12,26 +12,13 @@ from protocol.codec import MAX_RESULT_BYTES, admit_written, dumps
 from protocol.errors import FailureCode, ProtocolError
 from protocol.packets import Failure, Metrics, Packet, Result
 from workers.kit.answers import describe, wire_text
-from workers.kit.attempts import StopReason
+from workers.kit.attempts import Named, StopReason
 
 Status = Literal["completed", "failed", "cancelled"]
 
 STOPPED_FAILURE: Final = Failure(
     code=FailureCode.WORKER_STOPPED, message="the worker was shut down before the attempt had ended", retryable=True
 )
-
-
-class Named(Protocol):
-    """Whatever says which attempt it speaks of: a key, an offer, a cancel, a result."""
-
-    @property
-    def execution_id(self) -> str: ...
-
-    @property
-    def stage_id(self) -> str: ...
-
-    @property
-    def fence(self) -> int: ...
 
 
 class NotSendable(Exception):

@@ -6,7 +6,7 @@ However a handler ends, it ends in a result packet; nothing that it raises reach
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ async def run(attempt: Attempt, work: Work, context: Context, clock: Clock) -> R
     failure: Failure | None = None
     try:
         if attempt.stop_reason is None:
-            value = await _perform(work, context)
+            value = await _begun(work, context)
     except ActionError as error:
         failure = error.failure
     except Yield as given_up:
@@ -44,9 +44,7 @@ async def run(attempt: Attempt, work: Work, context: Context, clock: Clock) -> R
         failure = _CANCELLED_ITSELF
     except (Exception, SystemExit) as error:
         failure = Failure(code=FailureCode.WORKER_ERROR, message=describe(error))
-        # Said from outside of the attempt: a log that cannot be written must not cost the result.
-        say = partial(log.error, "attempt.failed", exc_info=error, action=attempt.action, **attempt.key.model_dump())
-        asyncio.get_running_loop().call_soon(say)
+        _tell(attempt, error)
     metrics = context.metrics(round((clock.monotonic() - began_at) * 1000, 3))
     if attempt.stop_reason is not None:
         return stopped(attempt.key, attempt.stop_reason, metrics)
@@ -58,21 +56,24 @@ async def run(attempt: Attempt, work: Work, context: Context, clock: Clock) -> R
         return failed(attempt.key, error.failure, metrics)
 
 
-async def _perform(work: Work, context: Context) -> Any:
-    """What the handler returns; raises what it raises."""
+def _tell(attempt: Attempt, error: BaseException) -> None:
+    """Logs what nobody expected, from outside of the attempt: a log that cannot be written must not cost the result."""
+    say = partial(log.error, "attempt.failed", exc_info=error, action=attempt.action, **attempt.key.model_dump())
+    asyncio.get_running_loop().call_soon(say)
+
+
+def _begun(work: Work, context: Context) -> Awaitable[Any]:
+    """What to await for the handler's return value; raises what it raises."""
     action = work.action
     arguments = (work.given, context) if action.wants_context else (work.given,)
     if action.is_async:
-        return await action.function(*arguments)
-    call = partial(action.function, *arguments)
-    value, error = await asyncio.wrap_future(_in_thread(call, f"{action.name} {context.stage_id}"))
-    if error is not None:
-        raise error
-    return value
+        coroutine: Awaitable[Any] = action.function(*arguments)
+        return coroutine
+    return _in_thread(partial(action.function, *arguments), f"{action.name} {context.stage_id}")
 
 
-def _in_thread(call: Callable[[], Any], name: str) -> "Future[tuple[Any, BaseException | None]]":
-    """Starts a daemon thread, so that a handler which never ends cannot keep the process from exiting.
+async def _in_thread(call: Callable[[], Any], name: str) -> Any:
+    """What `call` returns or raises, in a daemon thread: a handler which never ends cannot keep the process alive.
 
     An exception travels as a value: an asyncio future refuses to hold a StopIteration and would wait for ever.
     """
@@ -85,4 +86,7 @@ def _in_thread(call: Callable[[], Any], name: str) -> "Future[tuple[Any, BaseExc
             ended.set_result((None, error))
 
     threading.Thread(target=contextvars.copy_context().run, args=(body,), name=name, daemon=True).start()
-    return ended
+    value, error = await asyncio.wrap_future(ended)
+    if error is not None:
+        raise error
+    return value

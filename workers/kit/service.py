@@ -20,7 +20,6 @@ from workers.kit.engine import Engine
 from workers.kit.folder import WorkerFolder
 from workers.kit.heartbeat import HeartbeatThread
 from workers.kit.home import Home
-from workers.kit.http_server import HttpServer
 from workers.kit.learning import Experience
 from workers.kit.lesson_file import LessonKeeper
 from workers.kit.link import Link
@@ -167,6 +166,9 @@ class Service:
             await self._listen(stack, settings.port)
 
     async def _listen(self, stack: contextlib.AsyncExitStack, port: int) -> None:
+        # Most workers only dial: the server is loaded only by who listens.
+        from workers.kit.http_server import HttpServer
+
         settings = self._settings
         server = HttpServer(
             self.engine,

@@ -34,7 +34,7 @@ class StageFolders:
 
     def holds(self, stage: StageKey) -> bool:
         """Whether there is a folder to remove; asked of every result, so it does not look at the disk."""
-        return _name(stage) in self._names
+        return bool(self._names) and _name(stage) in self._names
 
     def open(self, stage: StageKey) -> Path:
         """The stage's folder, made where there is none; in use from now on."""
