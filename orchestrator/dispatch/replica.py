@@ -82,7 +82,7 @@ class Replica:
         self.home = Home(
             self.dispatcher, self.answers, self.relay, self.reception, self.registry, reach, ids, replica_id, tasks
         )
-        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal)
+        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal, tasks)
         self.hints = store.open_hints(clock)
         self.outlook = Outlook(self.dispatcher, self.executions)
         self.guests = Guests(self.dispatcher, self.home, self.answers, self.outlook, tasks)
