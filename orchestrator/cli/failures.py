@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from orchestrator.call_faults import ApiError, Unreachable
 from orchestrator.cli.printable import printable
-from orchestrator.client import ApiError, Document, Unreachable
+from orchestrator.client import Document
 
 
 class ExitCode(IntEnum):
