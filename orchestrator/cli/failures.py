@@ -31,6 +31,12 @@ class Refused(click.ClickException):
         super().__init__(printable("\n".join(refusal_lines(error))))
 
 
+class RefusedHere(click.ClickException):
+    """What was asked for cannot be done, and no server was needed to know it."""
+
+    exit_code = ExitCode.REFUSED
+
+
 class OutOfReach(click.ClickException):
     """The server gave no answer, or only that it cannot serve now."""
 
