@@ -228,6 +228,14 @@ CREATE TABLE data_references (
 );
 CREATE INDEX references_by_use ON data_references (used_at);
 
+-- The one store that has the bytes, by the id that it keeps of itself. `url` is where a replica found it last, for people.
+CREATE TABLE artifact_store (
+    is_the_one boolean PRIMARY KEY DEFAULT true CHECK (is_the_one),
+    store_id   text COLLATE "C" NOT NULL,
+    url        text    NOT NULL,
+    is_agreed  boolean NOT NULL DEFAULT false -- false -> true, once the store has the id too
+);
+
 -- Which executions refer to an artifact: by a large payload of their own, or by its hash in an input or a result.
 CREATE TABLE artifact_uses (
     execution_id text COLLATE "C" NOT NULL,

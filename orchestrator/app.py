@@ -12,8 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import timedelta
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -36,14 +35,15 @@ from orchestrator.dispatch.check import check_template
 from orchestrator.dispatch.commands import Commands
 from orchestrator.dispatch.home import Reach
 from orchestrator.dispatch.outbound import worker_session
-from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.peer_link import dialler
 from orchestrator.dispatch.replica import Replica
 from orchestrator.dispatch.tasks import Tasks
+from orchestrator.settings import SettingRefused, Settings
 from orchestrator.shipped import shipped
 from orchestrator.store.accounts import AccountTables
+from orchestrator.store.artifact_store import ArtifactStoreRefused, settle_artifact_store
 from orchestrator.store.artifacts import Artifacts
-from orchestrator.store.blobs import Blobs, ObjectBlobs
+from orchestrator.store.blobs import Blobs, ObjectBlobs, UnusableUrl
 from orchestrator.store.breaker import Breaker
 from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
 from orchestrator.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -59,12 +59,8 @@ GC_THRESHOLDS: Final = (50_000, 20, 50)
 """The hot path makes many short-lived values and no cycles: looking for cycles by default costs a twelfth."""
 PROBE_SECONDS: Final = 2.0
 RESTART_SECONDS: Final = 1.0
-RETENTION_DAYS: Final = 30
-"""How long what is over is kept, unless BATON_RETENTION_DAYS says otherwise."""
-MOST_RETENTION_DAYS: Final = 36_500
-MAX_ARTIFACT_BYTES: Final = 1024**3
-"""The largest artifact that is taken, unless BATON_MAX_ARTIFACT_BYTES says otherwise; that may say `MOST_...`."""
-MOST_ARTIFACT_BYTES: Final = 2**40
+DATABASE_SECONDS: Final = 30.0
+"""How long a start waits for a database that does not take connections."""
 
 log = structlog.get_logger()
 
@@ -73,38 +69,51 @@ class Unstartable(Exception):
     """The system cannot start; the message says why and what to do."""
 
 
-def serve(*, host: str, port: int, data_dir: Path, database_url: str | None, workers: tuple[str, ...] | None) -> None:
+REFUSALS: Final = (
+    Unstartable,
+    ArtifactStoreRefused,
+    CredentialsRefused,
+    DatabaseRefused,
+    EmbeddedPostgresError,
+    SettingRefused,
+    UnknownWorker,
+    UnusableUrl,
+)
+"""Why a system does not start; each says it in one sentence."""
+
+
+def serve(
+    *,
+    host: str,
+    port: int,
+    data_dir: Path,
+    database_url: str | None,
+    artifacts_url: str | None,
+    workers: tuple[str, ...] | None,
+) -> None:
     """Run until SIGINT or SIGTERM. Exits with one sentence if the system cannot start."""
     logs.configure()
     gc.set_threshold(*GC_THRESHOLDS)
     try:
-        pace, most_bytes, kept = _pace(os.environ), max_artifact_bytes(os.environ), retention_age(os.environ)
-        system = System(host, port, data_dir.resolve(), database_url, pace, most_bytes, kept)
-        _runner()(system.run(workers))
-    except (Unstartable, EmbeddedPostgresError, DatabaseRefused, CredentialsRefused, UnknownWorker) as error:
+        settings = Settings.of(
+            os.environ,
+            host=host,
+            port=port,
+            data_dir=data_dir.resolve(),
+            database_url=database_url,
+            artifacts_url=artifacts_url,
+        )
+        _runner()(System(settings).run(workers))
+    except REFUSALS as error:
         sys.exit(f"baton up: {error}")
 
 
 class System:
     """Everything that one `baton up` runs."""
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        data_dir: Path,
-        database_url: str | None,
-        pace: Pace,
-        max_artifact_bytes: int,
-        retention: timedelta | None,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._data_dir = data_dir
-        self._database_url = database_url
-        self._pace = pace
-        self._max_artifact_bytes = max_artifact_bytes
-        self._retention = retention
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._data_dir = settings.data_dir
         self._clock: Clock = SystemClock()
         self._ids = TimeOrderedIds()
         self._random = SystemRandom()
@@ -120,27 +129,37 @@ class System:
         except OSError as error:
             raise Unstartable(f"the data folder {self._data_dir} cannot be made: {error.strerror}") from None
         async with AsyncExitStack() as stack:
-            await self._start(stack, bundled)
-            await stopping.wait()
+            stopped = asyncio.create_task(stopping.wait())
+            starting = asyncio.create_task(self._start(stack, bundled))
+            await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
+            # Who is told to stop while it waits for its database does not wait any longer.
+            starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await starting
+            await stopped
             log.info("system.stopping")
         log.info("system.stopped")
 
     async def _start(self, stack: AsyncExitStack, bundled: Mapping[str, str]) -> None:
         """Start the parts in the order in which they need each other; the stack stops them in reverse."""
         replica_id = stack.enter_context(_replica_name(self._data_dir, self._ids.new("replica")))
-        listening = stack.enter_context(_bound(self._host, self._port))
-        url = f"http://{self._host}:{listening.getsockname()[1]}"
-        public_url = os.environ.get("BATON_PUBLIC_URL", url).rstrip("/")
+        listening = stack.enter_context(_bound(self._settings.host, self._settings.port))
+        url = f"http://{self._settings.host}:{listening.getsockname()[1]}"
+        public_url = (self._settings.public_url or url).rstrip("/")
         database = await stack.enter_async_context(self._open_database())
         stack.push_async_callback(self._tasks.close)
         tables, passwords = AccountTables(database), Passwords()
         stack.callback(passwords.close)
-        credentials = await first_credentials(self._data_dir, os.environ, tables, passwords, self._ids, self._random)
+        blobs = ObjectBlobs.at(self._settings.artifacts_url or (self._data_dir / "artifacts").as_uri(), self._ids)
         templates = Templates(database, self._clock)
-        await _publish_shipped(templates)
+        with _needing_the_database():
+            await settle_artifact_store(database, blobs, self._ids)
+            credentials = await first_credentials(
+                self._data_dir, os.environ, tables, passwords, self._ids, self._random
+            )
+            await _publish_shipped(templates)
+        self._tasks.create_task(blobs.discard_abandoned(self._clock.now()))
         session = await stack.enter_async_context(worker_session())
-        blobs = ObjectBlobs.in_folder(self._data_dir / "artifacts", self._ids)
-        await asyncio.to_thread(blobs.discard_abandoned, self._clock.now())
         replica = Replica(
             replica_id=replica_id,
             store=postgres_store(database, templates, blobs, replica_id, self._clock),
@@ -148,21 +167,24 @@ class System:
                 session,
                 credentials.worker_secret,
                 public_url,
-                dialler(session, credentials.worker_secret, replica_id, self._pace.lease / 3),
+                dialler(session, credentials.worker_secret, replica_id, self._settings.pace.lease / 3),
             ),
             clock=self._clock,
             ids=self._ids,
             random=self._random,
             failpoints=NoFailpoints(),
-            pace=self._pace,
+            pace=self._settings.pace,
         )
         services = self._services(replica, database, blobs, templates, tables, passwords)
         runner = runner_of(services)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await replica.start()
+        with _needing_the_database():
+            await replica.start()
         stack.push_async_callback(replica.stop)
-        retention = Retention(database, blobs, self._clock, replica_id, self._retention, replica.fleet.in_reach)
+        retention = Retention(
+            database, blobs, self._clock, replica_id, self._settings.retention, replica.fleet.in_reach
+        )
         self._tasks.create_task(retention.run())
         await web.SockSite(runner, listening).start()
         _write_address(self._data_dir, url)
@@ -178,7 +200,7 @@ class System:
     @asynccontextmanager
     async def _open_database(self) -> AsyncIterator[Database]:
         async with AsyncExitStack() as stack:
-            dsn = self._database_url
+            dsn = self._settings.database_url
             if dsn is None:
                 postgres = EmbeddedPostgres(self._data_dir)
                 dsn = await postgres.start()
@@ -186,10 +208,7 @@ class System:
                 watch = asyncio.create_task(_keep_alive(postgres, self._clock))
                 stack.callback(watch.cancel)
             database = Database(dsn, Breaker(self._clock, self._random))
-            try:
-                await database.open()
-            except UNAVAILABLE as error:
-                raise Unstartable(f"the database cannot be reached: {error}") from None
+            await _opened(database, self._clock)
             stack.push_async_callback(database.close)
             yield database
 
@@ -219,7 +238,7 @@ class System:
             clock=self._clock,
             ids=self._ids,
             version=version("baton-orchestrator"),
-            max_artifact_bytes=self._max_artifact_bytes,
+            max_artifact_bytes=self._settings.max_artifact_bytes,
         )
 
 
@@ -260,27 +279,27 @@ class Readiness:
         return (reached, Check("lease", alive, "held" if alive else "lost; a new one is being taken"))
 
 
-def _pace(environ: Mapping[str, str]) -> Pace:
+async def _opened(database: Database, clock: Clock) -> None:
+    """Open it; one that is just starting, recovering or failing over is waited for."""
+    deadline = clock.monotonic() + DATABASE_SECONDS
+    while True:
+        try:
+            await database.open()
+        except UNAVAILABLE as error:
+            if clock.monotonic() >= deadline:
+                raise Unstartable(f"the database cannot be reached: {error or type(error).__name__}") from None
+            log.warning("database.awaited", error=repr(error), seconds_left=round(deadline - clock.monotonic()))
+            await clock.sleep(RESTART_SECONDS)
+        else:
+            return
+
+
+@contextmanager
+def _needing_the_database() -> Iterator[None]:
     try:
-        return Pace.from_environment(environ)
-    except ValueError as error:
-        raise Unstartable(str(error)) from None
-
-
-def max_artifact_bytes(environ: Mapping[str, str]) -> int:
-    """BATON_MAX_ARTIFACT_BYTES, or a gibibyte; raises `Unstartable` for what is no number of bytes."""
-    text = environ.get("BATON_MAX_ARTIFACT_BYTES", str(MAX_ARTIFACT_BYTES))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ARTIFACT_BYTES:
-        raise Unstartable(f"BATON_MAX_ARTIFACT_BYTES is {text!r}; it has to be a number of bytes, at most 2^40")
-    return int(text)
-
-
-def retention_age(environ: Mapping[str, str]) -> timedelta | None:
-    """BATON_RETENTION_DAYS; None for 0, for ever. Raises `Unstartable` for what is no number of days."""
-    text = environ.get("BATON_RETENTION_DAYS", str(RETENTION_DAYS))
-    if not text.isascii() or not text.isdigit() or int(text) > MOST_RETENTION_DAYS:
-        raise Unstartable(f"BATON_RETENTION_DAYS is {text!r}; it has to be a number of days, 0 to keep for ever")
-    return timedelta(days=int(text)) or None
+        yield
+    except UNAVAILABLE as error:
+        raise Unstartable(f"the database went away while the system started: {error!r}") from None
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:

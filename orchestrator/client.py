@@ -3,10 +3,8 @@
 A call is repeated only where that changes nothing, so a GET or a POST with an idempotency key; every wait is bounded.
 """
 
-import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -22,6 +20,16 @@ from tenacity import (
 )
 
 from orchestrator.artifact_files import QUIET_SECONDS, Outgoing, WrongHash, receive
+from orchestrator.call_faults import (
+    LONGEST_WAIT_S,
+    ApiError,
+    StreamUnavailable,
+    Unreachable,
+    asked_wait,
+    may_pass,
+    reason_of,
+    refusal,
+)
 from orchestrator.core.seams import Clock
 from orchestrator.event_stream import Event, EventParser
 from orchestrator.system import SystemClock
@@ -36,46 +44,10 @@ _TRANSFER_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5, soc
 # A stream that is silent for this long is opened again: a proxy may have let go of it without a word.
 _STREAM_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=45)
 _ATTEMPTS: Final = 4
-_LONGEST_WAIT_S: Final = 10.0
 _BACKOFF: Final = wait_random_exponential(multiplier=0.25, max=2)
 _BARREN_STREAMS: Final = 6
 _POLL_INTERVAL_S: Final = 1.0
 _NO_STREAM_HERE: Final = frozenset({204, 404, 405, 406, 501})
-
-
-class ApiError(Exception):
-    """The server answered, and said no. `details` is what its error envelope carries, `retry_after_s` its wish."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        details: Any = None,
-        request_id: str | None = None,
-        retry_after_s: float | None = None,
-    ) -> None:
-        super().__init__(f"{status} {code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
-        self.details = details
-        self.request_id = request_id
-        self.retry_after_s = retry_after_s
-
-
-class Unreachable(Exception):
-    """No answer of a Baton server came back from `url`. With `maybe_done` the request may still have taken effect."""
-
-    def __init__(self, url: str, reason: str, *, maybe_done: bool = False) -> None:
-        super().__init__(f"cannot reach {url}: {reason}")
-        self.url = url
-        self.reason = reason
-        self.maybe_done = maybe_done
-
-
-class StreamUnavailable(Exception):
-    """The server is there, but its event stream cannot be had; `BatonClient.polled` tells the same, more slowly."""
 
 
 class BatonClient:
@@ -205,14 +177,14 @@ class BatonClient:
                         if event.name == "end":
                             return
             except (Unreachable, ApiError) as error:
-                if not _may_pass(error):
+                if not may_pass(error):
                     raise
                 fault = error
             barren += 1
             if barren == _BARREN_STREAMS:
                 raise fault or StreamUnavailable("the event stream ends again and again without an event")
-            wait_s = _asked_wait(fault) or parser.reconnect_s or 2.0 ** (barren - 1)
-            await self._clock.sleep(min(wait_s, _LONGEST_WAIT_S))
+            wait_s = asked_wait(fault) or parser.reconnect_s or 2.0 ** (barren - 1)
+            await self._clock.sleep(min(wait_s, LONGEST_WAIT_S))
 
     async def polled(self, execution_id: str) -> AsyncGenerator[Document, None]:
         """The execution's document each time it changed, up to and with the terminal one."""
@@ -255,7 +227,7 @@ class BatonClient:
 
     def _attempts(self, *, repeatable: bool) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(_may_pass),
+            retry=retry_if_exception(may_pass),
             stop=stop_after_attempt(_ATTEMPTS if repeatable else 1),
             wait=_wait,
             sleep=self._clock.sleep,
@@ -316,7 +288,7 @@ class BatonClient:
 
     def _unreachable(self, error: aiohttp.ClientError | TimeoutError | WrongHash, *, writes: bool) -> Unreachable:
         unsent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-        return Unreachable(self.url, _reason(error), maybe_done=writes and not unsent)
+        return Unreachable(self.url, reason_of(error), maybe_done=writes and not unsent)
 
     async def _stream(
         self, execution_id: str, last_event_id: str | None, parser: EventParser
@@ -350,59 +322,6 @@ def _execution(execution_id: str, *rest: str) -> str:
     return _path("executions", execution_id, *rest)
 
 
-def _reason(error: aiohttp.ClientError | TimeoutError | WrongHash) -> str:
-    match error:
-        case TimeoutError():
-            return "no answer in time"
-        case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))) if number > 0:
-            return os.strerror(number).lower()
-        case aiohttp.ClientConnectorError(os_error=OSError(strerror=str(reason))):
-            return reason.lower()
-        case _:
-            return str(error) or type(error).__name__
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether the same call may fare better a little later, and within a wait that somebody would sit through."""
-    match error:
-        case Unreachable():
-            return True
-        case ApiError(status=503):
-            return (error.retry_after_s or 0.0) <= _LONGEST_WAIT_S
-        case _:
-            return False
-
-
-def _asked_wait(error: BaseException | None) -> float | None:
-    return error.retry_after_s if isinstance(error, ApiError) else None
-
-
 def _wait(state: RetryCallState) -> float:
-    asked = _asked_wait(state.outcome.exception() if state.outcome else None)
+    asked = asked_wait(state.outcome.exception() if state.outcome else None)
     return asked if asked is not None else _BACKOFF(state)
-
-
-def refusal(status: int, reason: str, headers: Mapping[str, str], content: bytes) -> ApiError:
-    """The error that an answer outside 2xx stands for, from its envelope or, where it has none, from its status."""
-    try:
-        envelope = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        envelope = None
-    wait_s = retry_after_s(headers)
-    match envelope:
-        case {"error": {"code": str(code), "message": str(message), **rest}}:
-            return ApiError(status, code, message, rest.get("details"), envelope.get("requestId"), wait_s)
-        case _:
-            return ApiError(status, f"http_{status}", reason or "the server gave no reason", retry_after_s=wait_s)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` asks for, or None; a date counts from the answer's own `Date`, not from our clock."""
-    asked = headers.get("Retry-After", "").strip()
-    if asked.isascii() and asked.isdigit():
-        return float(asked)
-    try:
-        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, wait.total_seconds())

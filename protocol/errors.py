@@ -27,6 +27,7 @@ class FailureCode(StrEnum):
     WORKER_ERROR = "worker_error"
     RESULT_TOO_LARGE = "result_too_large"
     UNRESOLVED_REFERENCE = "unresolved_reference"
+    ARTIFACT_LOST = "artifact_lost"
     SIGNAL_TIMEOUT = "signal_timeout"
     CANCELLED = "cancelled"
     INVALID_INPUT = "invalid_input"

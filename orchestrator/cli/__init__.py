@@ -22,6 +22,9 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "workers": ("orchestrator.cli.fleet", "List the registered workers."),
     "queue": ("orchestrator.cli.fleet", "List what waits in the queue."),
     "templates": ("orchestrator.cli.templates", "List, show and publish templates."),
+    "clients": ("orchestrator.cli.accounts", "List, make, suspend and restore clients, on the database."),
+    "keys": ("orchestrator.cli.accounts", "List, make and revoke a client's API keys, on the database."),
+    "users": ("orchestrator.cli.accounts", "Make, suspend and restore users, on the database."),
 }
 """Each command: the module that has it under its own name, and the line that the overview says of it."""
 

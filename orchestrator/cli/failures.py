@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from orchestrator.call_faults import ApiError, Unreachable
 from orchestrator.cli.printable import printable
-from orchestrator.client import ApiError, Document, Unreachable
+from orchestrator.client import Document
 
 
 class ExitCode(IntEnum):
@@ -28,6 +29,12 @@ class Refused(click.ClickException):
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(printable("\n".join(refusal_lines(error))))
+
+
+class RefusedHere(click.ClickException):
+    """What was asked for cannot be done, and no server was needed to know it."""
+
+    exit_code = ExitCode.REFUSED
 
 
 class OutOfReach(click.ClickException):

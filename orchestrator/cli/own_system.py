@@ -12,8 +12,9 @@ from typing import Final
 
 import click
 
+from orchestrator.call_faults import ApiError, Unreachable
 from orchestrator.cli.connection import Connection, discover
-from orchestrator.client import ApiError, BatonClient, Unreachable
+from orchestrator.client import BatonClient
 from orchestrator.core.seams import Clock
 
 START_SECONDS: Final = 60.0

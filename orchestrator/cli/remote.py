@@ -9,10 +9,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
+from orchestrator.call_faults import ApiError, Unreachable
 from orchestrator.cli.connection import DEFAULT_URL, Connection, discover
 from orchestrator.cli.failures import ExitCode, failure
 from orchestrator.cli.terminal import Terminal
-from orchestrator.client import ApiError, BatonClient, Unreachable
+from orchestrator.client import BatonClient
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -52,6 +52,14 @@ class WorkerSelection(click.ParamType[tuple[str, ...] | None]):
     help="PostgreSQL 15 or later to use instead of the embedded one.",
 )
 @click.option(
+    "--artifacts-url",
+    metavar="URL",
+    envvar="BATON_ARTIFACTS_URL",
+    show_envvar=True,
+    help="Where artifacts are kept: file:///FOLDER, or s3://BUCKET/PREFIX with the usual AWS_* variables. Replicas of "
+    "one database have one and the same.  [default: the folder artifacts in DATA_DIR]",
+)
+@click.option(
     "--workers",
     metavar="all|none|a,b",
     type=WorkerSelection(),
@@ -59,11 +67,25 @@ class WorkerSelection(click.ParamType[tuple[str, ...] | None]):
     show_default=True,
     help="Bundled workers to start beside the orchestrator.",
 )
-def up(port: int, host: str, data_dir: Path, database_url: str | None, workers: tuple[str, ...] | None) -> None:
+def up(
+    port: int,
+    host: str,
+    data_dir: Path,
+    database_url: str | None,
+    artifacts_url: str | None,
+    workers: tuple[str, ...] | None,
+) -> None:
     """Run the whole system in the foreground.
 
     Database, orchestrator and bundled workers; SIGINT or SIGTERM stops them in order.
     """
     from orchestrator.app import serve
 
-    serve(host=host, port=port, data_dir=data_dir, database_url=database_url, workers=workers)
+    serve(
+        host=host,
+        port=port,
+        data_dir=data_dir,
+        database_url=database_url,
+        artifacts_url=artifacts_url,
+        workers=workers,
+    )

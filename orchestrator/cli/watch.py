@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
+from orchestrator.call_faults import StreamUnavailable
 from orchestrator.cli.changes import log_line
 from orchestrator.cli.progress_view import Pane, progress_view
 from orchestrator.cli.terminal import Terminal
 from orchestrator.cli.watched import Watched
-from orchestrator.client import BatonClient, Document, StreamUnavailable
+from orchestrator.client import BatonClient, Document
 from orchestrator.event_stream import Event
 
 

@@ -23,6 +23,7 @@ from orchestrator.core.events import (
     OfferExpired,
     Owned,
     PauseRequested,
+    PayloadLost,
     Progressed,
     Rejected,
     ResumeRequested,
@@ -73,6 +74,7 @@ _UNPAUSED: Final = _UNFINISHED - {ExecutionStatus.PAUSED}
 
 ALLOWED: Final[Mapping[type[Event], frozenset[ExecutionStatus]]] = {
     Owned: _UNFINISHED,
+    PayloadLost: _UNFINISHED,
     Unofferable: _UNFINISHED,
     SignalTimedOut: _UNFINISHED,
     SignalReceived: _UNFINISHED,
@@ -163,7 +165,9 @@ def _decide_attempt(draft: Draft, stage: Stage, event: AttemptFact) -> None:
 def _decide_execution(draft: Draft, event: Event) -> None:
     execution = draft.execution
     match event:
-        case Owned():
+        case PayloadLost() if execution.ending is None:
+            draft.fail(event.failure)
+        case Owned() | PayloadLost():
             draft.take_up()
         case CancelRequested():
             draft.end(ExecutionStatus.CANCELLED)

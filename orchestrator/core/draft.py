@@ -116,8 +116,12 @@ class Draft:
 
     def fail_stage(self, stage: Stage, failure: Failure) -> None:
         self.finish(stage._replace(error=failure), StageStatus.FAILED)
+        self.fail(failure.model_copy(update={"message": f"stage {stage.name}: {failure.message}"}))
+
+    def fail(self, failure: Failure) -> None:
+        """The execution fails, unless it is ending already; the first failure is the one that is told."""
         if self._error is None:
-            self._error = failure.model_copy(update={"message": f"stage {stage.name}: {failure.message}"})
+            self._error = failure
         if self.ending is None:
             self.end(ExecutionStatus.FAILED)
 

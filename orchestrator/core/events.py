@@ -102,6 +102,13 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
+class PayloadLost:
+    """A replica took the execution up, but an input or a result that it needs to go on cannot be had any more."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Unofferable:
     """A ready stage that no offer can help: its input refers to nothing, or is refused for good."""
 
@@ -153,5 +160,5 @@ AttemptEvent = (
     | Settled
 )
 StageEvent = Unofferable | SignalTimedOut
-ExecutionEvent = Owned | SignalReceived | CancelRequested | PauseRequested | ResumeRequested
+ExecutionEvent = Owned | PayloadLost | SignalReceived | CancelRequested | PauseRequested | ResumeRequested
 Event = AttemptEvent | StageEvent | ExecutionEvent

@@ -65,7 +65,6 @@ class Answers:
         self._find_attempt = find_attempt
         self._tasks = tasks
         self.conduct = Conduct(dispatcher)
-        self.stale_results = 0
         """How many results this process has refused."""
 
     def receive(self, worker_id: str, packets: Sequence[WorkerPacket]) -> None:
@@ -246,7 +245,7 @@ class Answers:
         held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
             self.conduct.judge(worker, packet)
-            self.answer_again(packet, answered or partial(self._dispatcher.send_ack, worker, packet))
+            self.answer_again(packet, answered or partial(self._dispatcher.send_ack, worker, packet), worker)
             return
         record, assignment = held
         state = record.execution.stages[assignment.stage]
@@ -270,7 +269,7 @@ class Answers:
         if state.fence != packet.fence or state.status is StageStatus.CANCELLING:
             self._dispatcher.settle(record, assignment.stage, packet.fence)
             self._dispatcher.free(worker, packet.fence)
-        self.stale_results += 1
+        worker.stale_results += 1
         answered(False)
 
     def _commit(
@@ -299,14 +298,17 @@ class Answers:
 
         self._engine.apply(record, event, conversation, durable)
 
-    def answer_again(self, packet: Result, answered: Answered) -> None:
-        """A result of an attempt that is not held: the same ack if it is the one that was taken, else stale."""
+    def answer_again(self, packet: Result, answered: Answered, worker: Worker | None = None) -> None:
+        """A result of an attempt that is not held: the same ack if it is the one that was taken, else stale.
+
+        `worker` is who sent it, if it is known.
+        """
         name = stage_name(packet.execution_id, packet.stage_id) or ""
         record = self._engine.owned.get(packet.execution_id)
         if record is not None:
             state = record.execution.stages.get(name)
             if state is None or not is_repeat(state, packet):
-                self._refuse_stale(packet, answered)
+                self._refuse_stale(packet, answered, worker)
                 return
 
         async def look_up() -> None:
@@ -319,15 +321,16 @@ class Answers:
             if where is not None and where.taken is not None and is_repeat(where.taken, packet):
                 answered(True)
             elif record is None and (where is None or not where.rules):
-                self._refuse_stale(packet, answered)
+                self._refuse_stale(packet, answered, worker)
             # Else it lives under another owner, or memory has taken it and the database not yet.
 
         self._tasks.create_task(look_up())
 
-    def _refuse_stale(self, packet: Result, answered: Answered) -> None:
+    def _refuse_stale(self, packet: Result, answered: Answered, worker: Worker | None) -> None:
         key = {"execution_id": packet.execution_id, "stage_id": packet.stage_id, "fence": packet.fence}
         log.warning("result.stale", **key)
-        self.stale_results += 1
+        if worker is not None:
+            worker.stale_results += 1
         answered(False)
 
     def _outcome(self, name: str, packet: Result) -> Completed | Failed:

@@ -15,10 +15,13 @@ from orchestrator.core.order import OrderKey
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import LONGEST_WINDOW
 from orchestrator.dispatch.home import Home
+from orchestrator.dispatch.tasks import Tasks
+from orchestrator.dispatch.unread import UnreadExecutions
 from orchestrator.store.database import NOTHING_DONE
 from orchestrator.store.journal import Journal
 from orchestrator.store.ownership import Message, Ownership
 from orchestrator.store.record import Record
+from protocol.packets import Failure
 
 ADOPT_AT_ONCE: Final = 200
 NO_ACTION: Final = ""
@@ -30,13 +33,16 @@ log = structlog.get_logger()
 class Claims:
     """Moves executions between the database's queue and this replica's memory."""
 
-    def __init__(self, dispatcher: Dispatcher, home: Home, ownership: Ownership, journal: Journal) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, home: Home, ownership: Ownership, journal: Journal, tasks: Tasks
+    ) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
         self._home = home
         self._ownership = ownership
         self._journal = journal
         self._lease = timedelta(seconds=dispatcher.pace.lease)
+        self._unread = UnreadExecutions(ownership.complete, self.take_up, dispatcher.clock, dispatcher.pace.poll, tasks)
         self._seen: set[int] = set()
 
     # ----------------------------------------------------------------------------------------------- the window
@@ -73,7 +79,7 @@ class Claims:
                 continue
             ready = self._engine.ready[action]
             window = self._dispatcher.fleet.window(action) if action else LONGEST_WINDOW
-            wanted = window - len(ready.entries)
+            wanted = window - len(ready.entries) - self._unread.count(action)
             if wanted <= window // 2 or ready.claiming:
                 continue
             before = ready.bound
@@ -93,6 +99,7 @@ class Claims:
     def begin(self) -> None:
         """A new life: what an earlier one carried out of the inbox may not have become durable."""
         self._seen.clear()
+        self._unread.clear()
 
     async def renew(self) -> bool:
         """Whether this replica still lives under its epoch."""
@@ -130,10 +137,10 @@ class Claims:
         return total
 
     async def claim_one(self, execution_id: str) -> Record | None:
-        """Take one execution out of the queue and drive it; None if it does not wait there."""
+        """Take one execution out of the queue and drive it; None if it does not wait there, or is still to be read."""
         for record in await self._of_this_life(self._one(execution_id)):
             self.take_up(record)
-            return record
+            return None if record.unread else record
         return None
 
     async def _one(self, execution_id: str) -> list[Record]:
@@ -157,9 +164,13 @@ class Claims:
             raise
         return records if self._ownership.epoch == epoch else []
 
-    def take_up(self, record: Record) -> None:
+    def take_up(self, record: Record, lost: Failure | None = None) -> None:
+        """Drive it from now on, or as soon as its large payloads are read; with one `lost` it fails."""
+        if record.unread and lost is None:
+            self._unread.add(record)
+            return
         self._home.adopt(record)
-        self._engine.take_up(record)
+        self._engine.take_up(record, lost)
 
     # ----------------------------------------------------------------------------------------------- the inbox
 

@@ -141,7 +141,7 @@ class Commands:
 
     async def _leave_for_owner(self, client_id: str, execution_id: str, event: Command) -> bool:
         """Leave the command for the replica that drives the execution; False if none does any more."""
-        snapshot = await self._executions.find(client_id, execution_id, whole=True)
+        snapshot = await self._executions.find(client_id, execution_id)
         if snapshot is None:
             raise UnknownExecution(execution_id)
         try:

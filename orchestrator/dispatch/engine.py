@@ -20,6 +20,7 @@ from orchestrator.core.events import (
     Failed,
     Owned,
     PauseRequested,
+    PayloadLost,
     ResumeRequested,
     SignalReceived,
     SignalTimedOut,
@@ -43,6 +44,7 @@ from orchestrator.dispatch.ready import ReadyQueue
 from orchestrator.dispatch.watch import Hub, Notice
 from orchestrator.store.journal import Journal
 from orchestrator.store.record import Conversation, Record
+from protocol.packets import Failure
 
 AWAITED: Final = frozenset({Completed, Failed, SignalReceived, CancelRequested, PauseRequested, ResumeRequested})
 """Facts that somebody waits for: they are flushed at once, and their effects follow the flush."""
@@ -85,10 +87,10 @@ class Engine:
         for _, ready in self.ready.items():
             ready.entries.clear()
 
-    def take_up(self, record: Record) -> None:
-        """Drive this execution from now on: it is durable, and this replica's."""
+    def take_up(self, record: Record, lost: Failure | None = None) -> None:
+        """Drive this execution from now on: it is durable, and this replica's. With a payload `lost` it has to end."""
         self.owned.add(record)
-        self.apply(record, Owned())
+        self.apply(record, Owned() if lost is None else PayloadLost(lost))
 
     def drop(self, execution_id: str) -> None:
         """Another replica owns it now; whatever memory says of it is void."""

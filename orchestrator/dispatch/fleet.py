@@ -68,6 +68,7 @@ class Worker:
     assignments: dict[int, Assignment] = field(default_factory=dict)
     lent: set[int] = field(default_factory=set)
     faults: int = 0
+    stale_results: int = 0
     restarts: Fading = NOTHING
     known: bool = True
 
@@ -183,6 +184,7 @@ class Fleet:
             facts.expected_ms = before.facts.expected_ms
             facts.executions = before.facts.executions
             facts.standing, worker.restarts = before.facts.standing, before.restarts
+            worker.stale_results = before.stale_results
             _count(worker)
             if not replaced:
                 worker.link, facts.connected = before.link, before.facts.connected

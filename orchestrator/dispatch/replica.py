@@ -82,7 +82,7 @@ class Replica:
         self.home = Home(
             self.dispatcher, self.answers, self.relay, self.reception, self.registry, reach, ids, replica_id, tasks
         )
-        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal)
+        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal, tasks)
         self.hints = store.open_hints(clock)
         self.outlook = Outlook(self.dispatcher, self.executions)
         self.guests = Guests(self.dispatcher, self.home, self.answers, self.outlook, tasks)
@@ -206,15 +206,17 @@ class Replica:
         while True:
             await self._told[hint].wait()
             self._told[hint].clear()
-            await self._bounded(tick)
+            if not await self._bounded(tick):
+                # Nobody tells it twice, and the loop that looks by itself may be long in coming.
+                self._told[hint].set()
 
     async def _every(self, seconds: float, tick: Tick) -> None:
         while True:
             await self._bounded(tick)
             await self.clock.sleep(seconds)
 
-    async def _bounded(self, tick: Tick) -> None:
-        """A tick whose fault does not end its loop: it is tried again at its next turn."""
+    async def _bounded(self, tick: Tick) -> bool:
+        """A tick whose fault does not end its loop: it is tried again at its next turn. Whether it went through."""
         try:
             await tick()
         except UNAVAILABLE as error:
@@ -223,6 +225,9 @@ class Replica:
         except Exception:
             log.exception("loop.failed", loop=tick.__name__)
             await self.clock.sleep(self.pace.poll)
+        else:
+            return True
+        return False
 
     def _abandon(self, execution_id: str) -> None:
         self.dispatcher.abandon(execution_id)

@@ -92,7 +92,7 @@ class Workers:
         if worker is not None and worker.known:
             return document | _doing(worker, row.slots) | {"standing": self._home.standing(worker)}
         status = "draining" if row.draining else "unreachable"
-        unknown = {"load": None, "estimatesMs": {}, "standing": standing_document(GOOD, 0.0)}
+        unknown = {"load": None, "estimatesMs": {}, "staleResults": 0, "standing": standing_document(GOOD, 0.0)}
         return document | {"status": status, "slots": {"total": row.slots, "free": 0}} | unknown
 
 
@@ -104,4 +104,5 @@ def _doing(worker: Worker, slots: int) -> dict[str, object]:
         "slots": {"total": slots, "free": max(facts.free, 0)},
         "load": worker.load,
         "estimatesMs": dict(facts.expected_ms),
+        "staleResults": worker.stale_results,
     }

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 import asyncpg
 
-from orchestrator.store.blobs import Blobs, BlobsAway
+from orchestrator.store.blobs import Blobs
 from orchestrator.store.database import Database
 from orchestrator.store.statements import statements
 from protocol.packets import Artifact
@@ -38,11 +38,8 @@ class Artifacts:
         return None if row is None else _artifact(row)
 
     async def pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
-        """The bytes of an artifact that was found. Raises `BlobsAway`."""
-        try:
-            return await self._blobs.get_pieces(client_id, sha256)
-        except FileNotFoundError as error:
-            raise BlobsAway(f"the bytes of artifact {sha256} are not where they were put") from error
+        """The bytes of an artifact that was found. Raises `ArtifactLost` or `BlobsAway`."""
+        return await self._blobs.get_pieces(client_id, sha256)
 
 
 def _artifact(row: asyncpg.Record) -> Artifact:

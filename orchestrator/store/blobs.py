@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import unquote, urlsplit
 
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from orchestrator.core.seams import Ids
 from orchestrator.store.private_file import sync_folder
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
 
 CHUNK_BYTES: Final = 1024 * 1024
 PART_BYTES: Final = 5 * CHUNK_BYTES
@@ -28,10 +32,25 @@ _NAMED: Final = re.compile(r"([^/]+)/[0-9a-f]{2}/([0-9a-f]{64})")
 ABANDONED: Final = timedelta(days=1)
 """Older than this, an unfinished upload in a folder is a dead process's."""
 UPLOADS: Final = "uploads"
+MARK: Final = "baton-artifact-store"
+"""The object in which a store keeps its own id."""
+MOST_OF_S3: Final = 5 * 1024**3
+"""The most bytes that S3 copies at once, as giving an upload its name does."""
+_RETRIES: Final["RetryConfig"] = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
+_CLIENT: Final["ClientConfig"] = {"connect_timeout": "5s", "timeout": "10min", "allow_http": True}
+"""The time is that of a whole answer, and a large artifact may be read slowly. An endpoint says if it is http."""
 
 
 class BlobsAway(OSError):
     """The store cannot be read or written now, or its disk is full; trying again may help."""
+
+
+class UnusableUrl(ValueError):
+    """The URL of an artifact store is none, or what it names cannot be used; the message says why."""
+
+
+class ArtifactLost(Exception):
+    """The store answers, but these bytes are not to be had from it, or are not what was put there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +70,84 @@ class Blobs(Protocol):
         """Store bytes as they come, never whole in memory; what `pieces` raises comes through, and nothing is left."""
 
     async def get(self, client_id: str, sha256: str) -> bytes:
-        """The bytes; `FileNotFoundError` if they are not there."""
+        """The bytes; `ArtifactLost` if the store is there and does not have them or does not give them."""
 
     async def get_pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
-        """The bytes piece by piece; `FileNotFoundError` at once if they are not there."""
+        """The bytes piece by piece; `ArtifactLost` at once if they are not there."""
 
 
 class ObjectBlobs:
-    """Blobs in any store that obstore speaks: `file:///...`, `s3://...`, `memory:///`."""
+    """Blobs in a folder or in S3; `url` says where."""
 
-    def __init__(self, store: ObjectStore, ids: Ids, folder: Path | None = None) -> None:
+    def __init__(self, store: ObjectStore, url: str, ids: Ids, folder: Path | None = None) -> None:
+        self.url = url
+        self._mark: str | None = None
         self._store = store
         self._ids = ids
         self._folder = folder
 
     @classmethod
     def in_folder(cls, folder: Path, ids: Ids) -> "ObjectBlobs":
-        """Blobs in a local folder, which is made if need be."""
+        """Blobs in a local folder, which is made if need be. Raises `OSError`."""
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(from_url(folder.resolve().as_uri()), ids, folder)
+        url = folder.resolve().as_uri()
+        return cls(from_url(url), url, ids, folder)
 
-    def discard_abandoned(self, now: datetime) -> None:
-        """Remove what processes that were killed left unfinished in the folder."""
-        if self._folder is None:
+    @classmethod
+    def at(cls, url: str, ids: Ids) -> "ObjectBlobs":
+        """Blobs at `file:///folder` or `s3://bucket/prefix`; how S3 is reached is said by the usual AWS_* variables.
+
+        Raises `UnusableUrl`.
+        """
+        parts = urlsplit(url)
+        if parts.query or parts.fragment or parts.username is not None:
+            raise UnusableUrl(f"{url!r} holds more than a place: credentials are given by the AWS_* variables")
+        if parts.scheme == "file" and not parts.netloc and len(parts.path) > 1:
+            try:
+                return cls.in_folder(Path(unquote(parts.path)), ids)
+            except OSError as error:
+                raise UnusableUrl(f"{url!r} cannot be used: {error.strerror}") from error
+        if parts.scheme == "s3" and parts.netloc:
+            try:
+                return cls(from_url(url, client_options=_CLIENT, retry_config=_RETRIES), url.rstrip("/"), ids)
+            except (BaseError, ValueError) as error:
+                raise UnusableUrl(f"{url!r} cannot be used: {_first_line(error)}") from error
+        raise UnusableUrl(f"{url!r} is neither file:///folder nor s3://bucket/prefix")
+
+    @property
+    def is_folder(self) -> bool:
+        return self._folder is not None
+
+    async def mark(self) -> str | None:
+        """The id that the store keeps of itself; None if it has none. Raises `BlobsAway`."""
+        try:
+            with _faults():
+                found = await self._store.get_async(MARK)
+                return bytes(await found.bytes_async()).decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return None
+
+    def expect(self, mark: str) -> None:
+        """Take the store for itself from now on only while it bears this mark."""
+        self._mark = mark
+
+    async def put_mark(self, mark: str) -> None:
+        """Give the store its id, in place of none. Raises `BlobsAway`."""
+        with _faults():
+            await self._store.put_async(MARK, f"{mark}\n".encode())
+        if self._folder is not None:
+            await asyncio.to_thread(_sync_file, self._folder / MARK)
+            await asyncio.to_thread(sync_folder, self._folder)
+
+    async def discard_abandoned(self, now: datetime) -> None:
+        """Remove what processes that were killed left unfinished. Raises `BlobsAway`."""
+        if self._folder is not None:
+            await asyncio.to_thread(_discard_files, self._folder / UPLOADS, now - ABANDONED)
             return
-        for path in (self._folder / UPLOADS).glob("*"):
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < (now - ABANDONED).timestamp():
-                    path.unlink()
+        with _faults():
+            async for listed in self._store.list(UPLOADS):
+                if old := [each["path"] for each in listed if each["last_modified"] < now - ABANDONED]:
+                    await self._store.delete_async(old)
 
     async def put(self, client_id: str, sha256: str, data: bytes) -> None:
         await self._place(_chunks(data), lambda: _path(client_id, sha256))
@@ -89,12 +158,33 @@ class ObjectBlobs:
         return Stored(counted.sha256, counted.size_bytes)
 
     async def get(self, client_id: str, sha256: str) -> bytes:
-        return b"".join([piece async for piece in await self.get_pieces(client_id, sha256)])
+        try:
+            return b"".join([piece async for piece in await self._opened(client_id, sha256)])
+        except (FileNotFoundError, BlobsAway) as fault:
+            raise await self._verdict(sha256, fault) from fault
 
     async def get_pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
+        try:
+            return await self._opened(client_id, sha256)
+        except (FileNotFoundError, BlobsAway) as fault:
+            raise await self._verdict(sha256, fault) from fault
+
+    async def _opened(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
         with _faults():
             found = await self._store.get_async(_path(client_id, sha256))
         return _views(found.stream(min_chunk_size=CHUNK_BYTES))
+
+    async def _verdict(self, sha256: str, fault: OSError) -> ArtifactLost | BlobsAway:
+        """A store that answers for itself has lost what it does not give; one that does not is away, or not mounted."""
+        try:
+            is_itself = await self.mark() == self._mark
+        except BlobsAway as away:
+            return away
+        if not is_itself:
+            return BlobsAway(f"{self.url} is not the artifact store that it was")
+        if isinstance(fault, FileNotFoundError):
+            return ArtifactLost(f"the artifact {sha256} is not in the artifact store")
+        return ArtifactLost(f"the artifact {sha256} cannot be read: {fault}")
 
     async def stored_before(self, before: datetime) -> AsyncIterator[list[tuple[str, str]]]:
         """Clients and hashes of what was written before this time and not since, some at a time."""
@@ -186,7 +276,19 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except BaseError as error:
-        raise BlobsAway(f"the artifact store cannot be used: {error}") from error
+        raise BlobsAway(f"the artifact store cannot be used: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What obstore says; the lines below are the insides of its fault."""
+    return str(error).partition("\n")[0].strip()
+
+
+def _discard_files(folder: Path, before: datetime) -> None:
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink()
 
 
 def _sync_file(path: Path) -> None:

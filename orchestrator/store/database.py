@@ -46,6 +46,14 @@ UNAVAILABLE: Final = (
 )
 """What the database being away looks like. After one of these a commit's outcome is unknown, not failed."""
 
+_REFUSED: Final = (
+    ValueError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""What no waiting mends: an address that is none, a wrong password, a database that does not exist."""
+
 NOTHING_DONE: Final = (
     DatabaseAway,
     asyncpg.DiskFullError,
@@ -96,7 +104,10 @@ class Database:
 
     async def open(self) -> None:
         """Connect, create the schema in an empty database, and refuse settings that would lose acknowledged work."""
-        connection = await self.connect()
+        try:
+            connection = await self.connect()
+        except _REFUSED as refusal:
+            raise DatabaseRefused(f"the database cannot be opened: {refusal}") from refusal
         try:
             if await connection.fetchval("SHOW synchronous_commit") == "off":
                 raise DatabaseRefused(

@@ -109,6 +109,7 @@ class EmbeddedPostgres:
             except TimeoutError:
                 _log.warning("postgres.stop_timed_out", data_dir=str(self._cluster.data_dir), signal=request.name)
                 continue
+            await asyncio.to_thread(self._cluster.discard_socket_folder)
             _log.info("postgres.stopped", data_dir=str(self._cluster.data_dir), pid=postmaster, signal=request.name)
             return
         raise EmbeddedPostgresError(

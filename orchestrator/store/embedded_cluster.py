@@ -166,6 +166,18 @@ class Cluster:
                 shutil.rmtree(entry)
             entry.symlink_to(_make_private_folder_of(entry.parent))
 
+    def discard_socket_folder(self) -> None:
+        """Removes what `make_socket_folder` made in the system's temporary folder, unless somebody uses it again.
+
+        The folder goes before the link that says where it is: what is cut short is completed by the next one.
+        """
+        entry = self.data_dir.resolve() / _SOCKET
+        with self.lock() as lock:
+            if lock is None or not entry.is_symlink() or not _is_private_folder_of(entry.parent, entry.readlink()):
+                return
+            shutil.rmtree(entry.readlink())
+            entry.unlink()
+
     def discard_leftovers(self) -> None:
         """The pid files of a killed server go, or PostgreSQL refuses to start where a stranger now has that id.
 

@@ -69,6 +69,7 @@ class Executions(Protocol):
 
         Unless it has to be `whole`, what no document shows is left out where it is an artifact: the input, and the
         stages' results; and a result that is one is a fragment of JSON, which can be encoded but not looked into.
+        Raises `ArtifactLost` or `BlobsAway` as well.
         """
 
     async def page(
@@ -116,10 +117,7 @@ class PostgresExecutions:
             if row is None:
                 return None
             stage_rows = await connection.fetch(self._sql["stages"], execution_id)
-        records = await self._loading.records([row], stage_rows, (), whole=whole)
-        execution = records[0].execution
-        read = self._loading.payload if whole else self._loading.shown
-        execution.result = await read(client_id, row["result"], row["result_sha256"])
+        execution = await self._loading.snapshot(row, stage_rows, whole=whole)
         return Snapshot(execution, row["sequence"], row["owner"])
 
     async def page(
@@ -144,7 +142,7 @@ class PostgresExecutions:
             row = await connection.fetchrow(self._sql["stage"], execution_id, stage)
         if execution is None:
             return None
-        found = None if row is None else await self._loading.stage(row, whole=row["settled_fence"] == fence)
+        found = None if row is None else await self._loading.stage(row, settled_fence=fence)
         return whereabouts_of(execution["owner"], execution["owner_epoch"], found, fence)
 
     async def sequences(self, execution_ids: Sequence[str]) -> dict[str, int]:

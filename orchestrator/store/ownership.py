@@ -54,6 +54,12 @@ class Ownership(Protocol):
     async def claim_one(self, execution_id: str) -> Record | None:
         """Take one execution that waits in the queue, whatever its place."""
 
+    async def complete(self, record: Record) -> None:
+        """Read what is `unread` of what was taken.
+
+        Raises `ArtifactLost` or `BlobsAway`, and then nothing has changed.
+        """
+
     async def send(self, execution_id: str, client_id: str, event: dict[str, Any]) -> bool:
         """Leave a message for the owner; False if nobody owns the execution."""
 
@@ -109,6 +115,9 @@ class PostgresOwnership:
     async def claim_one(self, execution_id: str) -> Record | None:
         records = await self._taken("claim_one", execution_id)
         return records[0] if records else None
+
+    async def complete(self, record: Record) -> None:
+        await self._loading.complete(record)
 
     async def send(self, execution_id: str, client_id: str, event: dict[str, Any]) -> bool:
         async with self._database.acquire() as connection:

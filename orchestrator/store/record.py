@@ -38,16 +38,25 @@ class Conversation:
         return orjson.dumps(self.packets).decode()
 
 
+class Unread(NamedTuple):
+    """A payload that stands elsewhere: the execution's input, or the result of the stage, and the hash it has."""
+
+    stage: str | None
+    sha256: str
+
+
 @dataclass(slots=True)
 class Record:
     """`revision` is what the database holds (or will, once the flush under way is through); `sequence` numbers all
-    that is told of this execution: packets and events."""
+    that is told of this execution: packets and events. `unread` are artifacts that are still to be read: until then
+    what they are is None."""
 
     execution: Execution
     revision: int = 0
     sequence: int = 0
     conversations: dict[int, Conversation] = field(default_factory=dict)
     input_bytes: int = 0
+    unread: tuple[Unread, ...] = ()
 
     def next_sequence(self) -> int:
         self.sequence += 1

@@ -282,7 +282,10 @@ class WorkerStanding(Document):
 
 
 class WorkerDocument(Document):
-    """A registered worker."""
+    """A registered worker.
+
+    `staleResults` came too late to count: the attempt had been given up, and was done for nothing.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -291,6 +294,7 @@ class WorkerDocument(Document):
     capabilities: list[str]
     status: str
     slots: Slots
+    stale_results: int
     standing: WorkerStanding
 
 

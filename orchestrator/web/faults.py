@@ -11,7 +11,7 @@ from orchestrator.accounts.throttle import Throttled
 from orchestrator.core.requests import Crowded, KeyReused, RegistrationRefused, UnknownExecution, WrongState
 from orchestrator.core.standing import Dishonest, Offence
 from orchestrator.core.template import TemplateError
-from orchestrator.store.blobs import BlobsAway
+from orchestrator.store.blobs import ArtifactLost, BlobsAway
 from orchestrator.store.breaker import DatabaseAway
 from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.journal import EpochLost
@@ -21,6 +21,7 @@ from orchestrator.web.refusal import Refused, invalid, unavailable
 _AS_THEY_SAY: Final[Mapping[type[Exception], tuple[int, str]]] = {
     UnknownTemplate: (404, "unknown_template"),
     WrongState: (409, "wrong_state"),
+    ArtifactLost: (410, "artifact_lost"),
     VersionTaken: (409, "version_taken"),
     KeyReused: (422, "idempotency_key_reused"),
 }

@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import Field
 
 from orchestrator.core.requests import UnknownExecution
+from orchestrator.store.blobs import ArtifactLost
 from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.executions import Snapshot
 from orchestrator.web.at_once import AtOnce
@@ -90,7 +91,7 @@ class Streams:
                     written_at = clock.monotonic()
         except ConnectionError:
             log.debug("stream.left", execution_id=execution_id)
-        except UNAVAILABLE as error:
+        except (ArtifactLost, *UNAVAILABLE) as error:
             if not response.prepared:
                 raise
             log.warning("stream.broken", execution_id=execution_id, error=repr(error))

@@ -61,7 +61,7 @@ _SUBMISSIONS: Final = (
         documents.Retried,
         scope=Scope.EXECUTE,
         status=202,
-        refusals=(409,),
+        refusals=(409, 410),
         creates=True,
     ),
 )
@@ -85,6 +85,7 @@ _EXECUTIONS: Final = (
         Access.CLIENT,
         documents.Execution,
         scope=Scope.READ,
+        refusals=(410,),
     ),
     Route(
         "GET",
@@ -94,7 +95,7 @@ _EXECUTIONS: Final = (
         Access.CLIENT,
         streams.MEDIA_TYPE,
         scope=Scope.READ,
-        refusals=(429,),
+        refusals=(410, 429),
         endless=True,
     ),
     Route(
@@ -114,6 +115,7 @@ _EXECUTIONS: Final = (
         Access.CLIENT,
         documents.Explanation,
         scope=Scope.READ,
+        refusals=(410,),
     ),
     Route(
         "GET",
@@ -137,7 +139,7 @@ _COMMANDS: Final = (
             documents.Commanded,
             scope=Scope.EXECUTE,
             or_status=202,
-            refusals=(409,),
+            refusals=(409, 410),
         )
         for verb, handler, summary in (
             ("cancel", executions.cancel, "Cancel an execution; what is under way is stopped"),
@@ -154,7 +156,7 @@ _COMMANDS: Final = (
         documents.Commanded,
         scope=Scope.EXECUTE,
         or_status=202,
-        refusals=(400, 409),
+        refusals=(400, 409, 410),
     ),
 )
 
@@ -314,6 +316,7 @@ _ARTIFACTS: Final = (
         Access.CLIENT,
         "*/*",
         scope=Scope.READ,
+        refusals=(410,),
     ),
     Route(
         "PUT",
@@ -332,6 +335,7 @@ _ARTIFACTS: Final = (
         "Download an artifact of the client whose execution it is",
         Access.WORKER,
         "*/*",
+        refusals=(410,),
     ),
 )
 

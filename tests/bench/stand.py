@@ -87,8 +87,10 @@ class Stand:
     async def site(self, dsn: str | None = None) -> AsyncIterator[Site]:
         """A system on the database, or on a new one, with the template of the chain and without workers."""
         dsn = dsn or await self.new_database()
+        artifacts = self.folder / f"artifacts-of-{urlsplit(dsn).path[1:]}"
         async with AsyncExitStack() as stack:
-            baton = await stack.enter_async_context(Baton(self.new_folder(), "--database-url", dsn))
+            options = ("--database-url", dsn, "--artifacts-url", artifacts.as_uri())
+            baton = await stack.enter_async_context(Baton(self.new_folder(), *options))
             connection = await asyncpg.connect(dsn)
             stack.push_async_callback(connection.close)
             status, answer = await baton.call("POST", "/api/templates", TEMPLATE.encode())

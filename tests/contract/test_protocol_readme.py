@@ -15,13 +15,13 @@ from pydantic import StrictBool, TypeAdapter, ValidationError
 
 import orchestrator.dispatch
 import protocol
-from orchestrator.app import MAX_ARTIFACT_BYTES
 from orchestrator.core.draft import MOST_YIELDS
 from orchestrator.core.standing import Offence
 from orchestrator.core.template_check import DEFAULT_RETRY, DEFAULT_TIMEOUT, MAX_ATTEMPTS
 from orchestrator.dispatch import home, http_link, outbound, socket_link
 from orchestrator.dispatch.answers import OF_THE_WORKER
 from orchestrator.dispatch.pace import Pace
+from orchestrator.settings import MAX_ARTIFACT_BYTES
 from orchestrator.web import artifacts, gate
 from orchestrator.web.table import ROUTES
 from protocol import packets

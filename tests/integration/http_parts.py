@@ -289,6 +289,7 @@ def _worker_document(registration: Registration) -> dict[str, Any]:
         "capabilities": sorted(registration.capabilities),
         "status": "ready",
         "slots": {"total": slots, "free": slots},
+        "staleResults": 0,
         "standing": {"demerit": 0, "offences": {}},
     }
 

@@ -48,6 +48,11 @@ class Process:
     def go_on(self) -> None:
         self._process.send_signal(signal.SIGCONT)
 
+    def destroy(self) -> None:
+        """As `kill`, for whoever cannot await."""
+        self._process.kill()
+        self._process.wait(30)
+
     async def kill(self) -> None:
         await self._end(signal.SIGKILL)
 
@@ -80,12 +85,19 @@ class Baton:
 
     async def __aenter__(self) -> "Baton":
         self._session = aiohttp.ClientSession()
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self._end()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
         for worker in self._workers:
             await worker.kill()
         if self.process is not None:
@@ -211,10 +223,9 @@ def free_port() -> int:
 async def pause() -> None:
     """Give others the time of one poll: the far side of a process boundary has no signal to wait on."""
     await asyncio.to_thread(os.sched_yield)
-    loop = asyncio.get_running_loop()
-    woken = loop.create_future()
-    loop.call_later(0.01, woken.set_result, None)
-    await woken
+    woken = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.01, woken.set)
+    await woken.wait()
 
 
 async def until_holds(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = 30) -> None:

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from yarl import URL
 
 from orchestrator.accounts.principal import WorkerPrincipal
-from orchestrator.client import ApiError, BatonClient
+from orchestrator.call_faults import ApiError
+from orchestrator.client import BatonClient
 from orchestrator.dispatch.replica import Replica
 from orchestrator.store.database import Database
 from orchestrator.web import artifacts

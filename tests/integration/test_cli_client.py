@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 from rich.console import Console
 
+from orchestrator.call_faults import ApiError, StreamUnavailable, Unreachable
 from orchestrator.cli.terminal import Terminal
 from orchestrator.cli.watch import watch
-from orchestrator.client import ApiError, BatonClient, Document, StreamUnavailable, Unreachable
+from orchestrator.client import BatonClient, Document
 from orchestrator.core.seams import Timer
 from orchestrator.event_stream import Event
 from tests.contract.api_double import API_KEY, ApiDouble, Play, a_stage, an_execution, refusal, serving

@@ -85,7 +85,8 @@ def test_up_serves_with_its_options(
     vars(app)["serve"] = lambda **options: served.append(options)
     monkeypatch.setitem(sys.modules, "orchestrator.app", app)
 
-    result = CliRunner(env={"DATABASE_URL": "postgresql://h/d"}).invoke(main, ["up", "--port", "0", *arguments])
+    environment = {"DATABASE_URL": "postgresql://h/d", "BATON_ARTIFACTS_URL": "s3://bucket/prefix"}
+    result = CliRunner(env=environment).invoke(main, ["up", "--port", "0", *arguments])
 
     assert (result.exit_code, served) == (
         0,
@@ -95,6 +96,7 @@ def test_up_serves_with_its_options(
                 "port": 0,
                 "data_dir": Path(".baton"),
                 "database_url": "postgresql://h/d",
+                "artifacts_url": "s3://bucket/prefix",
                 "workers": workers,
             }
         ],

@@ -376,10 +376,11 @@ async def test_a_cancel_stops_the_worker_and_a_result_that_comes_after_it_is_ref
         await replica.commands.command(CLIENT, execution_id, CancelRequested())
         execution = await final(replica, execution_id)
         ack = await worker.got(Ack)
+        document = await replica.workers.find("w")
 
     assert execution.status is ExecutionStatus.CANCELLED
     assert {stage.status for stage in execution.stages.values()} == {StageStatus.CANCELLED}
-    assert ack.status == "stale"
+    assert (ack.status, document and document["staleResults"]) == ("stale", 1)
 
 
 async def test_a_worker_that_ignores_a_cancel_does_not_hold_it_up(database: Database, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ SHOWN = {
     "capabilities": ["echo"],
     "status": "ready",
     "slots": {"total": 2, "free": 2},
+    "staleResults": 0,
     "standing": {"demerit": 0, "offences": {}},
 }
 

@@ -72,7 +72,7 @@ async def test_a_result_that_was_made_while_the_orchestrator_was_away_is_collect
 async def test_a_stage_goes_on_at_the_other_replica_when_its_own_is_killed(tmp_path: Path, dsn: str) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    arguments = ("--database-url", dsn)
+    arguments = ("--database-url", dsn, "--artifacts-url", (tmp_path / "artifacts").as_uri())
     async with (
         Baton(tmp_path / "a", *arguments, lease=3.0) as one,
         Baton(tmp_path / "b", *arguments, lease=3.0) as two,

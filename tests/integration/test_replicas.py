@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from orchestrator.core.requests import WrongState
 from orchestrator.dispatch.peer_link import PeerSocket
 from orchestrator.dispatch.peer_messages import Answer, Ask, FromWorker, decode_from_owner, frame_of
 from orchestrator.dispatch.replica import Replica
+from orchestrator.store.breaker import DatabaseAway
 from orchestrator.store.database import Database
 from orchestrator.store.record import Submission
 from protocol.packets import Ack, Cancel, Heartbeat, Offer, OrchestratorPacket, Process, Progress
@@ -448,6 +450,26 @@ async def test_a_replica_that_stops_hands_its_executions_over_at_once(database: 
 
     assert worker.closed == "the orchestrator stops"
     assert (execution.stages["only"].attempt, execution.result) == (1, {"only": {"value": 9}})
+
+
+async def test_what_was_told_is_not_forgotten_by_a_fault_of_the_database(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = replace(PACE, lease=600.0, heartbeat=200.0, poll=0.05)
+    async with a_replica(database, tmp_path, "replica_2", slow) as other:
+        renew, faults = other.ownership.renew, iter(range(10))
+
+        async def away_for_a_while(lease: timedelta) -> int | None:
+            if next(faults, None) is not None:
+                raise DatabaseAway("it is away")
+            return await renew(lease)
+
+        monkeypatch.setattr(other.ownership, "renew", away_for_a_while)
+        async with a_replica(database, tmp_path, "replica_1", slow) as stopping:
+            template = await published(database, SINGLE)
+            execution_id = (await stopping.commands.execute(a_request(template))).execution_id
+            assert execution_id in stopping.dispatcher.engine.owned
+        await until(lambda: execution_id in other.dispatcher.engine.owned)
 
 
 async def test_unstarted_work_goes_back_for_others_when_a_replica_is_no_longer_alone(

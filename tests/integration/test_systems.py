@@ -25,7 +25,7 @@ async def two_systems(folder: Path, dsn: str) -> AsyncIterator[tuple[Baton, Bato
     """Two systems, with a worker of four slots at home with each that may turn to the other."""
     for name in ("a", "b"):
         (folder / name).mkdir()
-    arguments = ("--database-url", dsn)
+    arguments = ("--database-url", dsn, "--artifacts-url", (folder / "artifacts").as_uri())
     async with (
         Baton(folder / "a", *arguments, lease=LEASE) as one,
         Baton(folder / "b", *arguments, lease=LEASE) as two,

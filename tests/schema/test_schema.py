@@ -96,7 +96,15 @@ def test_the_schema_knows_exactly_the_states_of_the_core(
 
 
 async def test_every_table_of_a_tenant_names_its_client(database: Database) -> None:
-    ours = {"schema_version", "replicas", "worker_registry", "worker_secrets", "user_sessions", "housekeeping"}
+    ours = {
+        "artifact_store",
+        "housekeeping",
+        "replicas",
+        "schema_version",
+        "user_sessions",
+        "worker_registry",
+        "worker_secrets",
+    }
     async with database.acquire() as connection:
         rows = await connection.fetch(
             "SELECT table_name, bool_or(column_name = 'client_id') AS named FROM information_schema.columns"

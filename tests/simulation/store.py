@@ -16,7 +16,7 @@ import orjson
 from orchestrator.core.seams import Clock
 from orchestrator.core.template import Template
 from orchestrator.store.batch import Batch
-from orchestrator.store.blobs import Blobs, Stored
+from orchestrator.store.blobs import ArtifactLost, Blobs, Stored
 from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.executions import Snapshot, Waiting, Whereabouts, packets_of, summary_of, whereabouts_of
 from orchestrator.store.flushing import Flushed, Key
@@ -104,7 +104,7 @@ class MemoryBlobs:
 
     async def get(self, client_id: str, sha256: str) -> bytes:
         if (client_id, sha256) not in self._bytes:
-            raise FileNotFoundError(sha256)
+            raise ArtifactLost(sha256)
         return self._bytes[client_id, sha256]
 
     async def get_pieces(self, client_id: str, sha256: str) -> AsyncIterator[memoryview]:
@@ -223,6 +223,9 @@ class SimulatedOwnership:
         taken = await self._taken("claim_one", lambda: self._tables.claim_one(self.replica_id, epoch, execution_id))
         return taken[0] if taken else None
 
+    async def complete(self, record: Record) -> None:
+        await self._loading.complete(record)
+
     async def send(self, execution_id: str, client_id: str, event: dict[str, Any]) -> bool:
         body = orjson.dumps(event).decode()
         return await self._wire.call(
@@ -267,10 +270,8 @@ class SimulatedExecutions:
         if found is None:
             return None
         row, stages = found
-        [record] = await self._loading.records([row], stages, (), whole=whole)
-        read = self._loading.payload if whole else self._loading.shown
-        record.execution.result = await read(client_id, row["result"], row["result_sha256"])
-        return Snapshot(record.execution, row["sequence"], row["owner"])
+        execution = await self._loading.snapshot(row, stages, whole=whole)
+        return Snapshot(execution, row["sequence"], row["owner"])
 
     async def page(
         self, client_id: str, status: str | None, template: str | None, before: str | None, limit: int
@@ -317,7 +318,7 @@ class SimulatedExecutions:
         if found is None:
             return None
         execution, row = found
-        known = None if row is None else await self._loading.stage(row, whole=row["settled_fence"] == fence)
+        known = None if row is None else await self._loading.stage(row, settled_fence=fence)
         return whereabouts_of(execution["owner"], execution["owner_epoch"], known, fence)
 
     async def sequences(self, execution_ids: Sequence[str]) -> dict[str, int]:

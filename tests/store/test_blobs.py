@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store.blobs import ABANDONED, CHUNK_BYTES, PART_BYTES, BlobsAway, ObjectBlobs, Stored
+from orchestrator.store.blobs import ABANDONED, CHUNK_BYTES, PART_BYTES, ArtifactLost, BlobsAway, ObjectBlobs, Stored
 from orchestrator.system import SystemClock, TimeOrderedIds
 
 SIZES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, 12 * CHUNK_BYTES + 7]
@@ -67,7 +67,7 @@ async def test_what_comes_in_pieces_is_found_by_the_hash_of_the_whole(
 async def test_a_client_has_a_space_of_its_own(blobs: ObjectBlobs) -> None:
     await blobs.put("client_1", "a" * 64, b"mine")
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ArtifactLost):
         await blobs.get("client_2", "a" * 64)
 
 
@@ -107,10 +107,10 @@ async def test_what_a_killed_process_left_unfinished_is_discarded_in_time(blobs:
     kept = files(folder)
     now = SystemClock().now()
 
-    blobs.discard_abandoned(now)
+    await blobs.discard_abandoned(now)
     assert files(folder) == kept
 
-    blobs.discard_abandoned(now + ABANDONED + timedelta(minutes=1))
+    await blobs.discard_abandoned(now + ABANDONED + timedelta(minutes=1))
     assert files(folder) == [name for name in kept if name.startswith("client_1/")]
 
 

@@ -17,12 +17,13 @@ from orchestrator.core.template import Template
 from orchestrator.store.batch import Batch
 from orchestrator.store.blobs import ObjectBlobs
 from orchestrator.store.breaker import Breaker, DatabaseAway
-from orchestrator.store.database import MOST_CALLS, POOL_SIZE, Database
+from orchestrator.store.database import MOST_CALLS, POOL_SIZE, Database, DatabaseRefused
 from orchestrator.store.flushing import Flushed, PostgresFlushing
 from orchestrator.store.journal import PARTITIONS, Journal, partition_of
 from orchestrator.store.low_water import LowWater
 from orchestrator.store.record import Accepted, Duplicate, Record, Standing, Submission
 from orchestrator.system import SystemClock, SystemRandom, TimeOrderedIds
+from tests.conftest import Server
 from tests.replicas import a_record, published
 from tests.store.cutting_proxy import QUERY_DONE, a_cutting_proxy
 from tests.store.test_journal import LEASE, Cut, Desk, a_desk, take_up
@@ -357,3 +358,11 @@ async def test_a_key_that_was_there_before_is_still_somebody_elses(database: Dat
     await desk.submit(first, key="order-1", body=b"body")
 
     assert await desk.submit(second, key="order-1", body=b"body") == Duplicate(first.execution.execution_id, b"body")
+
+
+async def test_a_database_that_does_not_exist_or_an_address_that_is_none_is_refused_and_not_waited_for(
+    server: Server,
+) -> None:
+    for address in (server.dsn_of("no_such_database"), "postgresql://h:no-port/d"):
+        with pytest.raises(DatabaseRefused, match="the database cannot be opened: "):
+            await Database(address).open()

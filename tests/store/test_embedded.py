@@ -231,6 +231,19 @@ async def test_a_data_directory_with_a_long_and_odd_path_works_and_keeps_its_add
         assert await asyncio.to_thread(mode, Path(socket_folder(dsn))) == 0o700
 
 
+async def test_a_socket_folder_outside_the_data_directory_goes_with_its_server(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(data_dir))
+    remote = data_dir / ("d" * 120)
+    async with embedded(remote) as postgres:
+        for _ in range(2):
+            assert Path(socket_folder(await postgres.start())).parent == data_dir
+            await postgres.stop()
+
+            assert await asyncio.to_thread(os.listdir, data_dir) == [remote.name]
+
+
 async def test_a_copied_data_directory_has_a_socket_of_its_own(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(data_dir))
     original, copy = data_dir / ("o" * 120), data_dir / ("c" * 120)

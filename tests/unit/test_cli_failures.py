@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
+from orchestrator.call_faults import ApiError, Unreachable, refusal, retry_after_s
 from orchestrator.cli.failures import ExitCode, detail_lines, failure
-from orchestrator.client import ApiError, Unreachable, refusal, retry_after_s
 
 
 @pytest.mark.parametrize(

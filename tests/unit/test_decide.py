@@ -21,6 +21,7 @@ from orchestrator.core.events import (
     OfferExpired,
     Owned,
     PauseRequested,
+    PayloadLost,
     Progressed,
     Rejected,
     ResumeRequested,
@@ -274,6 +275,29 @@ def test_an_input_that_refers_to_nothing_fails_the_stage() -> None:
 
     assert step.error == Failure(code="unresolved_reference", message="stage a: nothing there")
     assert step.status is ExecutionStatus.FAILED
+
+
+def test_an_execution_that_lost_a_payload_fails_and_what_runs_of_it_is_stopped() -> None:
+    execution = an_execution(a_template("a", "b"))
+    a_running(execution, "a", 1)
+    lost = Failure(code="artifact_lost", message="its input is lost")
+
+    step, settled = happen(execution, PayloadLost(lost), Settled("a", 1))
+
+    assert (step.error, step.effects) == (lost, (StopAttempt("a", 1, "w", "cancelled"),))
+    assert (settled.status, settled.error) == (ExecutionStatus.FAILED, lost)
+
+
+def test_an_execution_that_lost_a_payload_while_it_is_being_cancelled_is_cancelled() -> None:
+    execution = an_execution()
+    a_running(execution, "a", 1)
+
+    _, step, settled = happen(
+        execution, CancelRequested(), PayloadLost(Failure(code="artifact_lost", message="gone")), Settled("a", 1)
+    )
+
+    assert step.effects == (StopAttempt("a", 1, "w", "cancelled"),)
+    assert (settled.status, settled.error) == (ExecutionStatus.CANCELLED, None)
 
 
 def test_a_failure_stops_the_stages_beside_it() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator.app import Unstartable, retention_age
+from orchestrator.settings import SettingRefused, retention_age
 
 
 def test_it_is_thirty_days_unless_the_environment_says_otherwise_and_nought_is_for_ever() -> None:
@@ -15,5 +15,5 @@ def test_it_is_thirty_days_unless_the_environment_says_otherwise_and_nought_is_f
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "for ever", "²", "36501"])
 def test_what_is_no_number_of_days_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(Unstartable, match="BATON_RETENTION_DAYS is"):
+    with pytest.raises(SettingRefused, match="BATON_RETENTION_DAYS is"):
         retention_age({"BATON_RETENTION_DAYS": text})
