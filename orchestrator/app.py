@@ -173,6 +173,9 @@ class System:
         for worker in workers:
             self._tasks.create_task(worker.supervise())
         stack.push_async_callback(_stop_all, workers)
+        # What stands now stands until the end: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
         log.info("system.ready", url=url, docs=f"{url}/docs", workers=sorted(bundled))
 
     @asynccontextmanager
@@ -312,7 +315,11 @@ async def _publish_shipped(templates: Templates) -> None:
     for entry in sorted(shipped("templates").iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".yaml"):
             sources.append(entry.read_text(encoding="utf-8"))
+    # What stands there already was checked when it was published.
+    published = await templates.latest_sources(SHIPPED)
     for source in sources:
+        if source in published:
+            continue
         await templates.publish(SHIPPED, parse_template(source), source)
 
 

@@ -11,15 +11,16 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Protocol
-
-from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from orchestrator.core.seams import Ids
 from orchestrator.store.private_file import sync_folder
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 CHUNK_BYTES: Final = 1024 * 1024
 PART_BYTES: Final = 5 * CHUNK_BYTES
@@ -58,10 +59,13 @@ class Blobs(Protocol):
 
 
 class ObjectBlobs:
-    """Blobs in any store that obstore speaks: `file:///...`, `s3://...`, `memory:///`."""
+    """Blobs in any store that obstore speaks: `file:///...`, `s3://...`, `memory:///`.
 
-    def __init__(self, store: ObjectStore, ids: Ids, folder: Path | None = None) -> None:
-        self._store = store
+    obstore is loaded with the first bytes that are asked for: many a system never has any.
+    """
+
+    def __init__(self, url: str, ids: Ids, folder: Path | None = None) -> None:
+        self._url = url
         self._ids = ids
         self._folder = folder
 
@@ -69,7 +73,13 @@ class ObjectBlobs:
     def in_folder(cls, folder: Path, ids: Ids) -> "ObjectBlobs":
         """Blobs in a local folder, which is made if need be."""
         folder.mkdir(parents=True, exist_ok=True)
-        return cls(from_url(folder.resolve().as_uri()), ids, folder)
+        return cls(folder.resolve().as_uri(), ids, folder)
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        from obstore.store import from_url
+
+        return from_url(self._url)
 
     def discard_abandoned(self, now: datetime) -> None:
         """Remove what processes that were killed left unfinished in the folder."""
@@ -138,7 +148,7 @@ class ObjectBlobs:
                     await asyncio.to_thread(_sync_file, self._folder / upload)
                 await self._store.rename_async(upload, name())
             except BaseException:
-                with suppress(BaseError, OSError):
+                with suppress(OSError), _faults():
                     await self._store.delete_async(upload)
                 raise
             if self._folder is not None:
@@ -183,6 +193,8 @@ async def _views(stream: AsyncIterable[Any]) -> AsyncIterator[memoryview]:
 
 @contextmanager
 def _faults() -> Iterator[None]:
+    from obstore.exceptions import BaseError
+
     try:
         yield
     except BaseError as error:

@@ -1,5 +1,6 @@
 """The HTTP API as one aiohttp application, put together from the table of routes."""
 
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -30,7 +31,7 @@ def build_app(services: Services) -> web.Application:
     app[SERVICES] = services
     app[STREAMS] = streams = Streams()
     app[UPLOADS] = uploads()
-    app[DESCRIPTION] = Description.of(describe(TABLE, services.version))
+    app[DESCRIPTION] = Description(partial(describe, TABLE, services.version))
     for route in ROUTES:
         endpoint = route.endpoint()
         for method in route.methods:
