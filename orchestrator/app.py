@@ -53,6 +53,7 @@ from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
 from orchestrator.web.application import runner_of
 from orchestrator.web.ports import Check, Services
+from orchestrator.web.streams import STREAMS
 
 REPLICAS_OF_A_FOLDER: Final = 64
 GC_THRESHOLDS: Final = (50_000, 20, 50)
@@ -164,6 +165,7 @@ class System:
         stack.push_async_callback(replica.stop)
         retention = Retention(database, blobs, self._clock, replica_id, self._retention, replica.fleet.in_reach)
         self._tasks.create_task(retention.run())
+        self._tasks.create_task(runner.app[STREAMS].keep())
         await web.SockSite(runner, listening).start()
         _write_address(self._data_dir, url)
         workers = [

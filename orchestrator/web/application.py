@@ -29,7 +29,7 @@ def build_app(services: Services) -> web.Application:
     """The application; serve it by `runner_of`: a server that decompresses would do so before anybody can refuse."""
     app = web.Application(middlewares=[one_shape(services.clock, services.ids)], client_max_size=MAX_RESULT_BYTES)
     app[SERVICES] = services
-    app[STREAMS] = streams = Streams()
+    app[STREAMS] = streams = Streams(services)
     app[UPLOADS] = uploads()
     app[DESCRIPTION] = Description(partial(describe, TABLE, services.version))
     for route in ROUTES:
