@@ -53,6 +53,7 @@ from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
 from orchestrator.system import NoFailpoints, SystemClock, SystemRandom, TimeOrderedIds
 from orchestrator.web.application import runner_of
 from orchestrator.web.ports import Check, Services
+from orchestrator.web.streams import STREAMS
 
 REPLICAS_OF_A_FOLDER: Final = 64
 GC_THRESHOLDS: Final = (50_000, 20, 50)
@@ -186,6 +187,7 @@ class System:
             database, blobs, self._clock, replica_id, self._settings.retention, replica.fleet.in_reach
         )
         self._tasks.create_task(retention.run())
+        self._tasks.create_task(runner.app[STREAMS].keep())
         await web.SockSite(runner, listening).start()
         _write_address(self._data_dir, url)
         workers = [
@@ -195,6 +197,9 @@ class System:
         for worker in workers:
             self._tasks.create_task(worker.supervise())
         stack.push_async_callback(_stop_all, workers)
+        # What stands now stands until the end: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
         log.info("system.ready", url=url, docs=f"{url}/docs", workers=sorted(bundled))
 
     @asynccontextmanager
@@ -331,7 +336,11 @@ async def _publish_shipped(templates: Templates) -> None:
     for entry in sorted(shipped("templates").iterdir(), key=lambda entry: entry.name):
         if entry.name.endswith(".yaml"):
             sources.append(entry.read_text(encoding="utf-8"))
+    # What stands there already was checked when it was published.
+    published = await templates.latest_sources(SHIPPED)
     for source in sources:
+        if source in published:
+            continue
         await templates.publish(SHIPPED, parse_template(source), source)
 
 

@@ -6,12 +6,13 @@ Invariant: memory and threads are bounded, and a password without a hash takes a
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
-
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from orchestrator.accounts.throttle import Throttled
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 THREADS: Final = 2
 WAITING: Final = 32
@@ -22,13 +23,21 @@ T = TypeVar("T")
 
 
 class Passwords:
-    """Every method that computes raises `Throttled` while too many others wait."""
+    """Every method that computes raises `Throttled` while too many others wait.
 
-    def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
-        self._nobodys = _unmatched_hash(self._hasher)
+    Without a `hasher` it is argon2's own, loaded with the first password.
+    """
+
+    def __init__(self, hasher: "PasswordHasher | None" = None) -> None:
+        self._given = hasher
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="argon2")
         self._in_work = 0
+
+    @cached_property
+    def _hasher(self) -> "PasswordHasher":
+        from argon2 import PasswordHasher
+
+        return self._given or PasswordHasher()
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -41,8 +50,10 @@ class Passwords:
         """Whether the hash is the password's; without a hash False, at the same cost."""
 
         def matches() -> bool:
+            from argon2.exceptions import VerifyMismatchError
+
             try:
-                return self._hasher.verify(password_hash or self._nobodys, _encoded(password))
+                return self._hasher.verify(password_hash or _unmatched_hash(self._hasher), _encoded(password))
             except VerifyMismatchError:
                 return False
 
@@ -66,7 +77,7 @@ def _encoded(password: str) -> bytes:
     return password.encode("utf-8", "surrogatepass")
 
 
-def _unmatched_hash(hasher: PasswordHasher) -> str:
+def _unmatched_hash(hasher: "PasswordHasher") -> str:
     """A hash with the hasher's parameters whose 32 bytes are zero: nobody knows a password for it."""
     parameters = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
     return f"$argon2id$v=19${parameters}${'A' * 22}${'A' * 43}"

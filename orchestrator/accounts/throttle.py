@@ -3,13 +3,14 @@
 Invariant: the memory is fixed, and nothing that an attacker sends makes it forget him.
 """
 
-from array import array
 from hashlib import blake2b
+from mmap import mmap
 from typing import Final
 
 from orchestrator.core.seams import Clock
 
 _SLOT_BYTES: Final = 2
+_FLOAT_BYTES: Final = 8
 
 
 class Throttled(Exception):
@@ -32,7 +33,8 @@ class Throttle:
         self._salt = salt
         self._burst_seconds = burst * seconds
         self._seconds = seconds
-        self._paid_until = array("d", bytes(array("d").itemsize << 8 * _SLOT_BYTES))
+        # The kernel gives zeros, and memory only for the pages that somebody's try has touched.
+        self._paid_until = memoryview(mmap(-1, _FLOAT_BYTES << 8 * _SLOT_BYTES)).cast("d")
 
     def take(self, key: str) -> None:
         """Count one try of the key; raises `Throttled`, and counts nothing, if there were too many."""

@@ -1,6 +1,10 @@
 """`baton up`: the options of the system; what they start is composed in `orchestrator.app`."""
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -79,8 +83,7 @@ def up(
 
     Database, orchestrator and bundled workers; SIGINT or SIGTERM stops them in order.
     """
-    from orchestrator.app import serve
-
+    serve = load()
     serve(
         host=host,
         port=port,
@@ -89,3 +92,24 @@ def up(
         artifacts_url=artifacts_url,
         workers=workers,
     )
+
+
+def load() -> Callable[..., None]:
+    """`orchestrator.app.serve`, with nothing loaded that a system at rest has no use for."""
+    # structlog loads rich wherever it is installed, for tracebacks in colour: 3 MB, and a twentieth of a second.
+    with _left_out("rich"):
+        from orchestrator.app import serve
+
+    return serve
+
+
+@contextmanager
+def _left_out(package: str) -> Iterator[None]:
+    """What is imported in the block is told that there is no such package, unless it is loaded already."""
+    nothing: Any = None
+    is_out = sys.modules.setdefault(package, nothing) is None
+    try:
+        yield
+    finally:
+        if is_out:
+            del sys.modules[package]

@@ -7,19 +7,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from orchestrator.core.json_value import JsonObject
 from orchestrator.core.reference import Expression, Scope
-from orchestrator.core.template_check import check_template
 from orchestrator.core.template_fault import Fault, Faults, TemplateError
 from orchestrator.core.template_node import plain
 from orchestrator.core.template_order import dependents_of
-from orchestrator.core.template_schema import InputFault, InputSchema
-from orchestrator.core.template_source import MAX_BYTES, read_source
 from orchestrator.core.template_stage import RetryPolicy, StageSpec, WaitSpec
 
-__all__ = ["Fault", "InputFault", "RetryPolicy", "StageSpec", "Template", "TemplateError", "WaitSpec", "parse_template"]
+if TYPE_CHECKING:
+    from orchestrator.core.template_schema import InputFault, InputSchema
+
+__all__ = ["Fault", "RetryPolicy", "StageSpec", "Template", "TemplateError", "WaitSpec", "parse_template"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Template:
     name: str
     version: int | None
     description: str | None
-    input: InputSchema
+    input: "InputSchema"
     stages: tuple[StageSpec, ...]
     output: Expression | None
     document: JsonObject = field(repr=False)
@@ -60,7 +60,7 @@ class Template:
         """SHA-256, in hex, of the document without its version: templates that share it say the same."""
         return hashlib.sha256(_canonical(self.document)).hexdigest()
 
-    def check_input(self, value: object) -> tuple[InputFault, ...]:
+    def check_input(self, value: object) -> "tuple[InputFault, ...]":
         """Every way in which a JSON value breaks the input's schema, ordered by path; empty if it may be executed."""
         return self.input.faults(value)
 
@@ -77,6 +77,10 @@ class Template:
 
 def parse_template(source: str | bytes) -> Template:
     """Reads a template from YAML or JSON text. Raises TemplateError, which has every fault with line and column."""
+    # YAML and JSON Schema weigh as much as the rest of the core: who reads no template does not load them.
+    from orchestrator.core.template_check import check_template
+    from orchestrator.core.template_source import MAX_BYTES, read_source
+
     faults = Faults()
     root = read_source(source, faults)
     parts = check_template(root, faults)

@@ -203,6 +203,7 @@ class Commands:
         owned = self._claims.admits(action, order, record.input_bytes)
         if not owned:
             self._engine.ready[action].has_given_back(order)
+            self._outlook.put_into_queue(action, order)
         submission = Submission(record, owned, action, key, body_hash)
         outcome = self._journal.submit(submission)
         if owned and key is None:

@@ -16,6 +16,7 @@ from orchestrator.core.requests import UnknownExecution
 from orchestrator.core.stage import SHOWN_AS, Stage, StageStatus
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.line import Line
+from orchestrator.dispatch.places import Places
 from orchestrator.store.executions import Executions, Waiting
 
 FARTHEST_POSITION: Final = 1000
@@ -31,6 +32,7 @@ class Outlook:
         self._dispatcher = dispatcher
         self._executions = executions
         self._line = Line(dispatcher)
+        self._places = Places(executions, dispatcher.clock)
         self.ask_owner: AskOwner | None = None
 
     # ------------------------------------------------------------------------------------------------ estimates
@@ -52,8 +54,12 @@ class Outlook:
         here = self.position_in_memory(action, order)
         if owned or here is None:
             return here
-        place = here + await self._executions.ahead(action, -order[0], order[2])
+        place = here + await self._places.ahead(action, -order[0], order[2])
         return place if place <= FARTHEST_POSITION else None
+
+    def put_into_queue(self, action: str, order: OrderKey) -> None:
+        """A new execution goes to the database's queue, and not into memory."""
+        self._places.put(action, -order[0], order[2])
 
     def position_in_memory(self, action: str, order: OrderKey) -> int | None:
         """The same, counting only what this replica holds."""

@@ -1,7 +1,7 @@
 """Who watches which execution. Watchers are told flushed facts only; one that falls behind gets a snapshot instead."""
 
 import asyncio
-from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,34 +19,46 @@ class Notice:
 
 @dataclass(eq=False, slots=True)
 class Watcher:
-    """One open stream."""
+    """One open stream. There may be ten thousand, most of them quiet: each is small, and has no timer of its own.
+
+    `stands_at` is the sequence that the stream has read up to, where its execution is driven elsewhere.
+    """
 
     execution_id: str
-    notices: deque[Notice] = field(default_factory=lambda: deque(maxlen=BACKLOG))
     behind: bool = False
     stands_at: int | None = None
-    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+    _notices: list[Notice] = field(default_factory=list)
+    _is_woken: bool = False
+    _waiter: asyncio.Future[None] | None = None
 
     def tell(self, notice: Notice) -> None:
-        if len(self.notices) == BACKLOG:
+        if len(self._notices) == BACKLOG:
             self.behind = True
-        self.notices.append(notice)
-        self._ready.set()
+            del self._notices[0]
+        self._notices.append(notice)
+        self.wake()
 
     def fall_behind(self) -> None:
         """Something happened that this stream will not be told of: it has to look."""
         self.behind = True
-        self._ready.set()
+        self.wake()
 
-    async def next(self, timeout: float) -> list[Notice]:
-        """What came since the last call, waiting up to `timeout` seconds for it; empty after a quiet while."""
-        try:
-            await asyncio.wait_for(self._ready.wait(), timeout)
-        except TimeoutError:
-            return []
-        self._ready.clear()
-        notices = list(self.notices)
-        self.notices.clear()
+    def wake(self) -> None:
+        """Let `next` return, though there may be nothing to tell."""
+        self._is_woken = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self, timeout: float | None = None) -> list[Notice]:
+        """What came since the last call, waiting for it, `timeout` seconds at most; empty for one who was woken."""
+        if not self._is_woken:
+            self._waiter = asyncio.get_running_loop().create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._waiter
+            self._waiter = None
+        self._is_woken = False
+        notices, self._notices = self._notices, []
         return notices
 
 

@@ -11,19 +11,17 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
-from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
-
 from orchestrator.core.seams import Ids
-from orchestrator.store.private_file import sync_folder
+from orchestrator.store.private_file import sync_folder, write_private
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 CHUNK_BYTES: Final = 1024 * 1024
 PART_BYTES: Final = 5 * CHUNK_BYTES
@@ -77,12 +75,14 @@ class Blobs(Protocol):
 
 
 class ObjectBlobs:
-    """Blobs in a folder or in S3; `url` says where."""
+    """Blobs in a folder or in S3; `url` says where.
 
-    def __init__(self, store: ObjectStore, url: str, ids: Ids, folder: Path | None = None) -> None:
+    obstore is loaded with the first bytes that are asked for: many a system never has any.
+    """
+
+    def __init__(self, url: str, ids: Ids, folder: Path | None = None) -> None:
         self.url = url
         self._mark: str | None = None
-        self._store = store
         self._ids = ids
         self._folder = folder
 
@@ -90,8 +90,15 @@ class ObjectBlobs:
     def in_folder(cls, folder: Path, ids: Ids) -> "ObjectBlobs":
         """Blobs in a local folder, which is made if need be. Raises `OSError`."""
         folder.mkdir(parents=True, exist_ok=True)
-        url = folder.resolve().as_uri()
-        return cls(from_url(url), url, ids, folder)
+        return cls(folder.resolve().as_uri(), ids, folder)
+
+    @cached_property
+    def _store(self) -> "ObjectStore":
+        from obstore.store import from_url
+
+        if self._folder is not None:
+            return from_url(self.url)
+        return from_url(self.url, client_options=_CLIENT, retry_config=_RETRIES)
 
     @classmethod
     def at(cls, url: str, ids: Ids) -> "ObjectBlobs":
@@ -108,11 +115,19 @@ class ObjectBlobs:
             except OSError as error:
                 raise UnusableUrl(f"{url!r} cannot be used: {error.strerror}") from error
         if parts.scheme == "s3" and parts.netloc:
-            try:
-                return cls(from_url(url, client_options=_CLIENT, retry_config=_RETRIES), url.rstrip("/"), ids)
-            except (BaseError, ValueError) as error:
-                raise UnusableUrl(f"{url!r} cannot be used: {_first_line(error)}") from error
+            return cls._in_s3(url, ids)
         raise UnusableUrl(f"{url!r} is neither file:///folder nor s3://bucket/prefix")
+
+    @classmethod
+    def _in_s3(cls, url: str, ids: Ids) -> "ObjectBlobs":
+        from obstore.exceptions import BaseError
+
+        blobs = cls(url.rstrip("/"), ids)
+        try:
+            _ = blobs._store
+        except (BaseError, ValueError) as error:
+            raise UnusableUrl(f"{url!r} cannot be used: {_first_line(error)}") from error
+        return blobs
 
     @property
     def is_folder(self) -> bool:
@@ -121,11 +136,21 @@ class ObjectBlobs:
     async def mark(self) -> str | None:
         """The id that the store keeps of itself; None if it has none. Raises `BlobsAway`."""
         try:
-            with _faults():
-                found = await self._store.get_async(MARK)
-                return bytes(await found.bytes_async()).decode("ascii", "replace").strip()
+            return (await self._marked()).decode("ascii", "replace").strip()
         except FileNotFoundError:
             return None
+
+    async def _marked(self) -> bytes:
+        if self._folder is None:
+            with _faults():
+                found = await self._store.get_async(MARK)
+                return bytes(await found.bytes_async())
+        try:
+            return await asyncio.to_thread((self._folder / MARK).read_bytes)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise BlobsAway(f"the artifact store cannot be used: {error}") from error
 
     def expect(self, mark: str) -> None:
         """Take the store for itself from now on only while it bears this mark."""
@@ -133,11 +158,15 @@ class ObjectBlobs:
 
     async def put_mark(self, mark: str) -> None:
         """Give the store its id, in place of none. Raises `BlobsAway`."""
-        with _faults():
-            await self._store.put_async(MARK, f"{mark}\n".encode())
-        if self._folder is not None:
-            await asyncio.to_thread(_sync_file, self._folder / MARK)
-            await asyncio.to_thread(sync_folder, self._folder)
+        content = f"{mark}\n".encode()
+        if self._folder is None:
+            with _faults():
+                await self._store.put_async(MARK, content)
+            return
+        try:
+            await asyncio.to_thread(write_private, self._folder / MARK, content)
+        except OSError as error:
+            raise BlobsAway(f"the artifact store cannot be used: {error}") from error
 
     async def discard_abandoned(self, now: datetime) -> None:
         """Remove what processes that were killed left unfinished. Raises `BlobsAway`."""
@@ -228,7 +257,7 @@ class ObjectBlobs:
                     await asyncio.to_thread(_sync_file, self._folder / upload)
                 await self._store.rename_async(upload, name())
             except BaseException:
-                with suppress(BaseError, OSError):
+                with suppress(OSError), _faults():
                     await self._store.delete_async(upload)
                 raise
             if self._folder is not None:
@@ -273,6 +302,8 @@ async def _views(stream: AsyncIterable[Any]) -> AsyncIterator[memoryview]:
 
 @contextmanager
 def _faults() -> Iterator[None]:
+    from obstore.exceptions import BaseError
+
     try:
         yield
     except BaseError as error:

@@ -79,6 +79,12 @@ class Templates:
         self._found.clear()
         return version, True
 
+    async def latest_sources(self, client_id: str) -> frozenset[str]:
+        """The text of the latest version of each template in this namespace."""
+        async with self._database.acquire() as connection:
+            rows = await connection.fetch(self._sql["latest_sources"], client_id)
+        return frozenset(row["source"] for row in rows)
+
     async def find(self, client_id: str, name: str, version: int | None = None) -> Published:
         """What the client sees under this name; raises `UnknownTemplate`."""
         now = self._clock.monotonic()

@@ -1,5 +1,6 @@
 """The HTTP API as one aiohttp application, put together from the table of routes."""
 
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -28,9 +29,9 @@ def build_app(services: Services) -> web.Application:
     """The application; serve it by `runner_of`: a server that decompresses would do so before anybody can refuse."""
     app = web.Application(middlewares=[one_shape(services.clock, services.ids)], client_max_size=MAX_RESULT_BYTES)
     app[SERVICES] = services
-    app[STREAMS] = streams = Streams()
+    app[STREAMS] = streams = Streams(services)
     app[UPLOADS] = uploads()
-    app[DESCRIPTION] = Description.of(describe(TABLE, services.version))
+    app[DESCRIPTION] = Description(partial(describe, TABLE, services.version))
     for route in ROUTES:
         endpoint = route.endpoint()
         for method in route.methods:

@@ -1,7 +1,8 @@
-"""The API's description as it is served: for programs and for people. Made once, at start."""
+"""The API's description as it is served: for programs and for people. Made once, when somebody first asks for it."""
 
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -10,18 +11,19 @@ from orchestrator.web.docs_page import page, policy
 from protocol.codec import dumps
 
 
-@dataclass(frozen=True, slots=True)
 class Description:
-    """The same description twice, and what the page is allowed to load: nothing but its own style."""
+    """The same description twice; `describe` makes the OpenAPI document."""
 
-    openapi: bytes
-    page: bytes
-    policy: str
+    def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
+        self._describe = describe
 
-    @classmethod
-    def of(cls, document: dict[str, Any]) -> Self:
-        """From an OpenAPI document."""
-        return cls(dumps(document), page(document).encode(), policy())
+    @cached_property
+    def openapi(self) -> bytes:
+        return dumps(self._describe())
+
+    @cached_property
+    def page(self) -> bytes:
+        return page(self._describe()).encode()
 
 
 DESCRIPTION: Final = web.AppKey("description", Description)
@@ -34,6 +36,7 @@ async def openapi(call: Call) -> web.Response:
 
 async def docs(call: Call) -> web.Response:
     """`GET /docs`."""
-    description = call.request.app[DESCRIPTION]
-    headers = {"Content-Security-Policy": description.policy}
-    return web.Response(body=description.page, headers=headers, content_type="text/html", charset="utf-8")
+    described = call.request.app[DESCRIPTION].page
+    # The page may load nothing but its own style.
+    headers = {"Content-Security-Policy": policy()}
+    return web.Response(body=described, headers=headers, content_type="text/html", charset="utf-8")

@@ -16,9 +16,9 @@ StageWord = Literal["pending", "offered", "running", "waiting", "completed", "fa
 
 
 class Document(BaseModel):
-    """camelCase, every field always there."""
+    """camelCase, every field always there. What only describes is not built before somebody asks for it."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
 
 class Fault(Document):

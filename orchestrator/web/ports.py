@@ -174,12 +174,17 @@ class Notice(Protocol):
 
 
 class Watcher(Protocol):
-    """One open stream. `behind` is set when something happened that it is not told of in notices."""
+    """One open stream. `behind` is set when something happened that it is not told of in notices; `stands_at` is the
+    sequence that it has read up to."""
 
     behind: bool
+    stands_at: int | None
 
-    async def next(self, timeout: float) -> Sequence[Notice]:
-        """What came since the last call, waiting up to `timeout` seconds for it; empty after a quiet while."""
+    def wake(self) -> None:
+        """Let `next` return, though there may be nothing to tell."""
+
+    async def next(self) -> Sequence[Notice]:
+        """What came since the last call, waiting for it; empty for one who was woken."""
 
 
 class Hub(Protocol):

@@ -17,6 +17,7 @@ from orchestrator.web.application import runner_of
 from orchestrator.web.openapi import describe
 from orchestrator.web.ports import Services
 from orchestrator.web.routing import Route
+from orchestrator.web.streams import STREAMS, Streams
 from orchestrator.web.table import ROUTES, TABLE
 
 CLIENT_KEY = {"X-API-Key": "key-of-a-client"}
@@ -51,9 +52,10 @@ class Answer:
 class Api:
     """A client of one server. Whatever is answered has to be what the description says."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, streams: Streams) -> None:
         self.session = session
         self.url = url
+        self.streams = streams
 
     async def call(
         self,
@@ -97,7 +99,7 @@ async def serving(services: Services) -> AsyncIterator[Api]:
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with aiohttp.ClientSession() as session:
-            yield Api(session, f"http://127.0.0.1:{runner.addresses[0][1]}")
+            yield Api(session, f"http://127.0.0.1:{runner.addresses[0][1]}", runner.app[STREAMS])
     finally:
         await runner.cleanup()
 

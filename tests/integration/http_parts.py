@@ -132,8 +132,10 @@ class Executions:
     pages: list[tuple[Any, ...]] = field(default_factory=list)
     on_read: Callable[[], None] = lambda: None
     fault: Exception | None = None
+    reads: int = 0
 
     async def find(self, client_id: str, execution_id: str) -> Snapshot | None:
+        self.reads += 1
         if self.fault is not None:
             raise self.fault
         self.on_read()

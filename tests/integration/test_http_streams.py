@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,29 +19,29 @@ from orchestrator.web.streams import KEEP_ALIVE_SECONDS
 from tests.factories import an_execution, happen
 from tests.integration.http_api import CLIENT_KEY, OTHER_KEY, Api, serving
 from tests.integration.http_parts import CLIENT, Parts
+from tests.integration.system import until
 
 QUIET: list[Notice] = []
 
 
 @dataclass(slots=True)
 class ScriptedWatcher:
-    """Hears what a test says, when the test says it; past its `patience` in seconds, if it has one, nothing."""
+    """Hears what a test says, when the test says it."""
 
     said: asyncio.Queue[list[Notice]] = field(default_factory=asyncio.Queue)
     behind: bool = False
-    patience: float | None = None
+    stands_at: int | None = None
 
-    async def next(self, timeout: float) -> list[Notice]:
-        try:
-            async with asyncio.timeout(self.patience):
-                return await self.said.get()
-        except TimeoutError:
-            return []
+    async def next(self) -> list[Notice]:
+        return await self.said.get()
+
+    def wake(self) -> None:
+        self.hear(QUIET)
 
     def fall_behind(self) -> None:
         """As when another replica did something."""
         self.behind = True
-        self.hear(QUIET)
+        self.wake()
 
     def hear(self, *batches: list[Notice]) -> None:
         for batch in batches:
@@ -235,13 +235,51 @@ async def test_what_another_replica_did_is_found_by_reading_again(api: Api, part
     assert rest == [("snapshot", final, "9"), ("end", final, "9")]
 
 
+async def test_all_who_watch_the_same_are_told_by_one_reading(parts: Parts) -> None:
+    a_snapshot(parts, 4)
+    async with serving(parts.services()) as api, AsyncExitStack() as stack:
+        watchers = [await stack.enter_async_context(watching(api)) for _ in range(10)]
+        for stream in watchers:
+            await stream.next()
+        final = a_snapshot(parts, 9, status="cancelled")
+        reads = parts.executions.reads
+        parts.hub.stands_at("exec_1", 9)
+        told = [await stream.rest() for stream in watchers]
+
+    assert told == [[("snapshot", final, "9"), ("end", final, "9")]] * 10
+    assert parts.executions.reads == reads + 1
+
+
+async def test_who_has_read_as_far_as_another_replica_went_reads_nothing_again(parts: Parts) -> None:
+    a_snapshot(parts, 4)
+    async with serving(parts.services()) as api, watching(api) as stream:
+        await stream.next()
+        parts.hub.stands_at("exec_1", 4)
+        parts.hub.publish("exec_1", the_end(5))
+        told = await stream.rest()
+
+    assert [name for name, _, _ in told] == ["end"]
+    assert parts.executions.reads == 1
+
+
+async def test_a_look_at_the_streams_wakes_none_that_has_nothing_to_do(
+    api: Api, parts: Parts, hub: ScriptedHub
+) -> None:
+    a_snapshot(parts, 4)
+    async with watching(api) as stream:
+        await stream.next()
+        api.streams.look()
+
+        assert hub.watcher.said.empty()
+
+
 async def test_a_long_silence_is_broken_by_a_comment(api: Api, parts: Parts, hub: ScriptedHub) -> None:
     a_snapshot(parts, 4)
     async with watching(api) as stream:
         await stream.next()
-        hub.watcher.hear(QUIET)
+        api.streams.look()
         parts.clock.advance(KEEP_ALIVE_SECONDS)
-        hub.watcher.hear(QUIET)
+        api.streams.look()
         comment = await stream.response.content.readuntil(b"\n\n")
         hub.watcher.hear([the_end(5)])
         rest = await stream.rest()
@@ -251,11 +289,15 @@ async def test_a_long_silence_is_broken_by_a_comment(api: Api, parts: Parts, hub
 
 async def test_who_leaves_is_not_watched_for_any_more(api: Api, parts: Parts, hub: ScriptedHub) -> None:
     a_snapshot(parts, 4)
-    hub.watcher.patience = 0.01
+
+    def has_left() -> bool:
+        api.streams.look()
+        return hub.left.is_set()
+
     async with watching(api) as stream:
         await stream.next()
         stream.response.close()
-    await hub.left.wait()
+        await until(has_left, "the stream is given up")
 
 
 async def test_a_client_has_so_many_streams_and_no_more(
@@ -308,7 +350,6 @@ async def test_a_fault_of_ours_in_the_middle_breaks_the_stream_off(api: Api, par
 
 async def test_a_server_that_stops_lets_its_streams_go(parts: Parts, hub: ScriptedHub) -> None:
     a_snapshot(parts, 4)
-    hub.watcher.patience = 0.01
     async with aiohttp.ClientSession() as session:
         async with serving(parts.services()) as api:
             response = await session.get(f"{api.url}/api/executions/exec_1/events", headers=CLIENT_KEY)

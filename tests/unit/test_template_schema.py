@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.core.template import Fault, InputFault, TemplateError, parse_template
+from orchestrator.core.template import Fault, TemplateError, parse_template
+from orchestrator.core.template_schema import InputFault
 
 COSTLY = "takes more than 5000 steps to check, or nests more than 64 deep, counting each $ref as what it refers to"
 NOT_LINEAR = "is not a regular expression that runs in linear time, as look-around never does"

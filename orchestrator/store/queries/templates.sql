@@ -14,6 +14,11 @@ WHERE client_id = $1 AND name = $2
 ORDER BY version DESC
 LIMIT 1;
 
+-- name: latest_sources
+SELECT DISTINCT ON (name) source FROM master_templates
+WHERE client_id = $1
+ORDER BY name, version DESC;
+
 -- name: hash_of
 SELECT content_hash FROM master_templates WHERE client_id = $1 AND name = $2 AND version = $3;
 
