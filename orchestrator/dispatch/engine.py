@@ -88,6 +88,8 @@ class Engine:
     def take_up(self, record: Record) -> None:
         """Drive this execution from now on: it is durable, and this replica's."""
         self.owned.add(record)
+        # Who watches here was last told by a look at the database; what its owner did after that nobody else tells.
+        self.hub.stands_at(record.execution.execution_id, record.sequence)
         self.apply(record, Owned())
 
     def drop(self, execution_id: str) -> None:
