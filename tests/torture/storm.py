@@ -263,8 +263,9 @@ class Storm:
                 await self._cut(link, "other")
             case Fault.CUT_ANSWER:
                 await self._cut(link, "answer")
-        if link.name in TARGETS.client_links:
-            self._wound_links(planned, [link.name], Trigger.SUBMITTED)
+        self._wound_links(
+            planned, [link.name for name in self._up() if link.name == to_clients(name)], Trigger.SUBMITTED
+        )
 
     async def _partition(self, planned: Planned) -> None:
         """Both of the pair still reach the third, the database and their workers."""
@@ -313,8 +314,11 @@ class Storm:
 
     def _wound_database(self, planned: Planned) -> None:
         """The ways of the orchestrators to it; of one that the storm keeps down nothing can come back."""
-        up = [name for name in ORCHESTRATORS if not self._deployment.held_down[name]]
-        self._wound_links(planned, [to_database(name) for name in up], "commit")
+        self._wound_links(planned, [to_database(name) for name in self._up()], "commit")
+
+    def _up(self) -> list[str]:
+        """The orchestrators that no fault keeps down at this moment."""
+        return [name for name in ORCHESTRATORS if not self._deployment.held_down[name]]
 
     async def _wound_path(self, planned: Planned) -> None:
         """What goes through this link now."""
