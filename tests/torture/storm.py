@@ -143,8 +143,9 @@ class Storm:
                     await self._clock.sleep(planned.for_s)
             case Fault.END_ORCHESTRATOR:
                 await self._wound_owner(planned, target)
-                await deployment.end(target)
-                await self._brought_back(planned)
+                with deployment.down(target):
+                    await deployment.end(target)
+                    await self._brought_back(planned)
             case Fault.KILL_POSTGRES | Fault.RESTART_POSTGRES:
                 pids = postgres.kill() if planned.do is Fault.KILL_POSTGRES else postgres.restart_at_once()
                 deployment.ended_postgres(pids, planned.do)
