@@ -86,6 +86,15 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the seeds that tests have drawn, whichever process they ran in."""
+    for reports in list(terminalreporter.stats.values()):
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and report.when == "call":
+                for name, said in report.user_properties:
+                    terminalreporter.write_line(f"{name} {said}")
+
+
 async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:

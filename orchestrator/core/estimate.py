@@ -40,10 +40,12 @@ def history_after(before: History | None, held_ms: float, estimate_ms: float | N
 def expected_hold(offerings: Sequence[Offering], history: History | None) -> float | None:
     """Milliseconds that one stage holds a slot: the mean of the workers' estimates by their slots, stretched as before.
 
-    Without estimates the history alone, and without either None.
+    Without estimates the history alone, and without either None. A worker of a peer that grants none of its slots has
+    no say.
     """
     said = [(offering.expected_ms, offering.slots) for offering in offerings if offering.expected_ms is not None]
-    if not said:
+    slots = sum(slots for _, slots in said)
+    if not slots:
         return None if history is None else history.held_ms
-    mean = sum(ms * slots for ms, slots in said) / sum(slots for _, slots in said)
+    mean = sum(ms * slots for ms, slots in said) / slots
     return mean if history is None else mean * history.stretch

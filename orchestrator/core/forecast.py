@@ -83,10 +83,14 @@ def share_ms(route: Route, pools: Sequence[Pool]) -> float | None:
     work: dict[tuple[int, ...], float] = {}
     for leg in route.legs:
         able = _able(pools, leg.action)
-        if leg.ms is None or not able:
+        if leg.ms is None or not _slots(pools, able):
             return None
         work[able] = work.get(able, 0.0) + leg.ms
-    return max((ms / sum(pools[pool].slots for pool in able) for able, ms in work.items()), default=0.0)
+    return max((ms / _slots(pools, able) for able, ms in work.items()), default=0.0)
+
+
+def _slots(pools: Sequence[Pool], numbers: Iterable[int]) -> int:
+    return sum(pools[number].slots for number in numbers)
 
 
 def _able(pools: Sequence[Pool], action: str | None) -> tuple[int, ...]:

@@ -90,6 +90,8 @@ class Engine:
     def take_up(self, record: Record, lost: Failure | None = None) -> None:
         """Drive this execution from now on: it is durable, and this replica's. With a payload `lost` it has to end."""
         self.owned.add(record)
+        # Who watches here was last told by a look at the database; what its owner did after that nobody else tells.
+        self.hub.stands_at(record.execution.execution_id, record.sequence)
         self.apply(record, Owned() if lost is None else PayloadLost(lost))
 
     def drop(self, execution_id: str) -> None:

@@ -84,7 +84,7 @@ class Hub:
         return list(self._watchers)
 
     def stands_at(self, execution_id: str, sequence: int) -> None:
-        """An execution that another replica drives has come this far."""
+        """An execution that another replica drives, or drove until now, has come this far."""
         for watcher in self._watchers.get(execution_id, ()):
             if watcher.stands_at != sequence:
                 watcher.stands_at = sequence

@@ -23,6 +23,9 @@ ANSWER_SECONDS: Final = STATEMENT_SECONDS + 5.0
 LOCK_SECONDS: Final = 3.0
 """The journal holds the lease's row while it waits for a lock: well below a lease, so that it can be renewed."""
 LEASE_STATEMENT_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = 2.0
+"""A replica that stands still between two statements of a claim holds its own lease's row: less than others wait for
+it in vain, or nobody can take over from a replica that will not go on."""
 CLOSE_SECONDS: Final = 5.0
 POOL_SIZE: Final = 8
 LEASE_POOL_SIZE: Final = 2
@@ -78,6 +81,7 @@ _SETTINGS: Final = _PINNED_PLANS | {
     "application_name": "baton",
     "jit": "off",
     "statement_timeout": f"{STATEMENT_SECONDS:g}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_SECONDS:g}s",
 }
 _HASTE: Final = {"lock_timeout": f"{LOCK_SECONDS:g}s"}
 _LEASE_SETTINGS: Final = _HASTE | {"statement_timeout": f"{LEASE_STATEMENT_SECONDS:g}s"}

@@ -533,6 +533,24 @@ async def test_progress_is_shown_while_the_stage_is_at_work(database: Database, 
     assert (stored.execution.progress, stored.execution.stages["one"].progress) == (20, 40.0)
 
 
+async def test_who_watches_what_is_taken_up_here_reads_what_its_owner_did_since_the_last_look(
+    database: Database, tmp_path: Path
+) -> None:
+    async with a_replica(database, tmp_path) as replica:
+        worker = await ScriptedWorker(replica, accepting).join()
+        execution_id = await run(replica, database)
+        await worker.got(Process)
+        record = replica.dispatcher.engine.owned.get(execution_id)
+        assert record is not None
+        replica.dispatcher.engine.drop(execution_id)
+        watcher = replica.hub.watch(execution_id)
+        replica.hub.stands_at(execution_id, record.sequence - 1)
+        watcher.behind = False
+        replica.dispatcher.engine.take_up(record)
+
+        assert watcher.behind
+
+
 async def test_the_progress_that_watchers_are_told_never_falls(database: Database, tmp_path: Path) -> None:
     async with a_replica(database, tmp_path) as replica:
         worker = await ScriptedWorker(replica, accepting).join()

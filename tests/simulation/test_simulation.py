@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def test_no_history_breaks_an_invariant_and_every_fault_strikes() -> None:
     assert fired.total() >= FAULTS_A_SEED * len(FIXED_SEEDS)
 
 
-def test_a_history_that_nobody_has_seen_before_breaks_no_invariant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_history_that_nobody_has_seen_before_breaks_no_invariant(
+    record_property: Callable[[str, object], None],
+) -> None:
     seed = secrets.randbits(40)
-    with capsys.disabled():
-        sys.stdout.write(f"\nrandom seed {seed}: python -m tests.simulation --seed {seed}\n")
+    record_property("random seed", f"{seed}: python -m tests.simulation --seed {seed}")
 
     outcome = simulate(seed)
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.core.order import order_key
-from orchestrator.store.database import Database
+from orchestrator.store.database import UNAVAILABLE, Database
 from orchestrator.store.low_water import LowWater, rank_of
 from orchestrator.store.ownership import PostgresOwnership
 from orchestrator.store.statements import statements
@@ -133,6 +134,19 @@ async def test_a_replica_whose_lease_is_over_is_deposed_and_its_executions_are_t
     assert adopted.execution == theirs.execution
     assert await other.renew(LEASE) is None
     assert await desk.ownership.depose() == []
+
+
+async def test_a_replica_that_stands_still_in_the_middle_of_a_claim_is_deposed_all_the_same(
+    desk: Desk, database: Database
+) -> None:
+    await another(desk, database, lease=timedelta(0))
+    # Its session is ended under its feet, which it notices when it wants to go on.
+    with suppress(*UNAVAILABLE):
+        async with database.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT FROM replicas WHERE replica_id = 'replica_2' FOR SHARE")
+            deposed = await desk.ownership.depose()
+
+    assert deposed == ["replica_2"]
 
 
 async def test_a_replica_that_lives_is_not_deposed(desk: Desk, database: Database) -> None:

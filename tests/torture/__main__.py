@@ -18,7 +18,7 @@ from tests.torture.torture import Torture, planned_storm
 def main() -> int:
     """0 if everything held, every planned fault was done and every rarity was seen."""
     options = _options()
-    schedule = Schedule.read(options.replay) if options.replay else planned_storm(options.seed, options.minutes * 60)
+    schedule = options.replay or planned_storm(options.seed, options.minutes * 60)
     folder = Path(tempfile.mkdtemp(prefix="baton-torture-"))
     verdict = asyncio.run(Torture(folder, schedule).run())
     if verdict.holds:
@@ -38,9 +38,18 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/torture", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and the load")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long the storm lasts")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="a schedule.json of an earlier storm")
+    parser.add_argument("--replay", type=_schedule, metavar="FILE", help="a schedule.json of an earlier storm")
     parser.add_argument("--json", action="store_true", help="print one line of figures; the report goes to stderr")
     return parser.parse_args()
+
+
+def _schedule(path: str) -> Schedule:
+    try:
+        return Schedule.read(Path(path))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path} cannot be read: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{path} is no schedule that this version can carry out: {error}") from None
 
 
 if __name__ == "__main__":

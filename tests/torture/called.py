@@ -23,6 +23,7 @@ _CALL: Final = aiohttp.ClientTimeout(total=5)
 class SeedWorker:
     """Answers the handshake and `process`, tells its progress, and that is all."""
 
+    capabilities: tuple[str, ...] = ("work",)
     slots = 2
 
     def __init__(
@@ -55,7 +56,7 @@ class SeedWorker:
         body = {
             "workerId": self.worker_id,
             "url": self._own_url,
-            "capabilities": ["work"],
+            "capabilities": self.capabilities,
             "maxConcurrentExecutions": self.slots,
         }
         with suppress(aiohttp.ClientError, OSError, TimeoutError):

@@ -13,12 +13,14 @@ from typing import Final
 import orjson
 
 from orchestrator.core.document import stage_id, stage_name
+from protocol.errors import FailureCode
 from tests.torture.evidence import FINAL, FINAL_STAGE, Evidence, Row
 from tests.torture.fleet import FLEET
-from tests.torture.workload import MOST_ATTEMPTS, NEEDS, POISON, POISON_ATTEMPTS, expected
+from tests.torture.tenants import TENANTS
+from tests.torture.workload import BRAG, MOST_ATTEMPTS, NEEDS, POISON, POISON_ATTEMPTS, expected
 
-POISONOUS: Final = "poison"
-"""The code of a stage that lost every worker that took it. Chance may do that to an innocent one."""
+_POISONS: Final = 3
+"""So many different workers have to be lost with a stage before it is given up; chance may do that to any one."""
 
 _LIVE_AT_ONCE: Final = {worker.worker_id: worker.slots for worker in FLEET}
 
@@ -36,24 +38,26 @@ def lost(evidence: Evidence) -> Iterator[Finding]:
     for intent in evidence.intents("submit", "retry"):
         if intent["outcome"] == "ack" and intent["execution"] not in evidence.executions:
             yield Finding("lost", f"{intent['execution']} was acknowledged to {intent['key']} and is not there")
+    for what in evidence.gone:
+        yield Finding("lost", what)
 
 
 def one_execution_a_key(evidence: Evidence) -> Iterator[Finding]:
-    """I2: a key makes one execution, and every acknowledgement under it names that one."""
-    told: defaultdict[str, set[str]] = defaultdict(set)
+    """I2: a tenant's key makes one execution, and every acknowledgement under it names that one."""
+    told: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for intent in evidence.intents("submit", "retry"):
         if intent["outcome"] == "ack":
-            told[intent["key"]].add(intent["execution"])
-    made: defaultdict[str, set[str]] = defaultdict(set)
+            told[intent["tenant"], intent["key"]].add(intent["execution"])
+    made: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for row in evidence.executions.values():
         given = orjson.loads(row["input"])
         key = given.get("key") if row["retry_of"] is None else f"retry-of-{row['retry_of']}"
         if key is not None:
-            made[key].add(row["execution_id"])
+            made[evidence.tenants[row["client_id"]], key].add(row["execution_id"])
     for key in told.keys() | made.keys():
         both = told[key] | made[key]
         if len(both) > 1:
-            yield Finding("duplicated", f"the key {key} made {sorted(both)}")
+            yield Finding("duplicated", f"the key {' '.join(key)} made {sorted(both)}")
 
 
 def committed_once(evidence: Evidence) -> Iterator[Finding]:
@@ -109,25 +113,42 @@ def final_is_final(evidence: Evidence) -> Iterator[Finding]:
 
 
 def results_are_right(evidence: Evidence) -> Iterator[Finding]:
-    """Every completed execution has the one result that its input leads to."""
+    """Every completed execution has the one result that its input leads to under its tenant's own templates."""
+    adds = {tenant.name: tenant.adds for tenant in TENANTS}
     for row in evidence.executions.values():
         if row["status"] == "completed":
-            right = expected(row["template"], orjson.loads(row["input"])["value"])
+            value = orjson.loads(row["input"])["value"]
+            right = expected(row["template"], value, adds[evidence.tenants[row["client_id"]]])
             if orjson.loads(row["result"]) != right:
-                yield Finding("wrong", f"{row['execution_id']} of {row['template']}: {row['result']}, not {right}")
+                what = f"{row['result']:.100}, not {right!s:.100}"
+                yield Finding("wrong", f"{row['execution_id']} of {row['template']}: {what}")
 
 
 def failures_have_a_reason(evidence: Evidence) -> Iterator[Finding]:
-    """I10: tries are bounded; nothing fails before they are used up, or before it lost every worker that took it."""
+    """I10: tries are bounded; nothing fails before they are used up, unless it lost as many workers as that takes."""
     for (execution_id, name), stage in evidence.stages.items():
-        poisoned = evidence.executions[execution_id]["template"] == POISON
-        most = POISON_ATTEMPTS if poisoned else MOST_ATTEMPTS
+        template = evidence.executions[execution_id]["template"]
+        most = POISON_ATTEMPTS if template == POISON else MOST_ATTEMPTS
         where = stage_id(execution_id, name)
         if stage["attempt"] > most:
             yield Finding("attempts", f"{where} is at attempt {stage['attempt']} of {most}")
-        dead_letter = stage["error"] is not None and orjson.loads(stage["error"])["code"] == POISONOUS
-        if stage["status"] == "failed" and not (poisoned or dead_letter) and stage["attempt"] < most:
-            yield Finding("attempts", f"{where} failed at attempt {stage['attempt']} of {most}: {stage['error']}")
+        if stage["status"] != "failed" or stage["attempt"] >= most:
+            continue
+        lost_with = {worker for worker, _ in orjson.loads(stage["losses"] or b"[]")}
+        is_dead_letter = _code(stage) == FailureCode.POISON and len(lost_with) >= _POISONS
+        if not (is_dead_letter or (template == BRAG and too_large(stage))):
+            what = f"at attempt {stage['attempt']} of {most}, lost with {sorted(lost_with)}: {stage['error']}"
+            yield Finding("attempts", f"{where} failed {what}")
+
+
+def _code(stage: Row) -> str | None:
+    code: str | None = None if stage["error"] is None else orjson.loads(stage["error"])["code"]
+    return code
+
+
+def too_large(stage: Row) -> bool:
+    """Whether the stage failed for the size of its result."""
+    return stage["status"] == "failed" and _code(stage) == FailureCode.RESULT_TOO_LARGE
 
 
 def cancels_hold(evidence: Evidence) -> Iterator[Finding]:
@@ -173,6 +194,9 @@ def _offers(evidence: Evidence, execution_id: str) -> list[float]:
     return [datetime.fromisoformat(packet["at"]).timestamp() for packet in packets if packet["type"] == "offer"]
 
 
+_CONVERSATION: Final = ("offer", "accept", "process", "result", "ack")
+
+
 def record_is_whole(evidence: Evidence) -> Iterator[Finding]:
     """I11: the packets are in order, and tell the whole of every attempt whose result was taken."""
     for execution_id, packets in evidence.packets.items():
@@ -190,7 +214,8 @@ def record_is_whole(evidence: Evidence) -> Iterator[Finding]:
             for packet in evidence.packets.get(execution_id, ())
             if packet["fence"] == stage["settled_fence"]
         ]
-        if kinds[:1] != ["offer"] or kinds[-2:] != ["result", "ack"] or not {"accept", "process"} <= set(kinds):
+        # A worker may say a thing twice; what counts is when it was said first.
+        if [kind for kind in dict.fromkeys(kinds) if kind in _CONVERSATION] != list(_CONVERSATION):
             yield Finding("record", f"{stage_id(execution_id, name)} is completed, its packets are {kinds}")
 
 
@@ -262,8 +287,48 @@ def slots_are_kept(evidence: Evidence) -> Iterator[Finding]:
             yield Finding("slots", f"{worker_id} had {most} attempts at once in {_LIVE_AT_ONCE[worker_id]} slots")
 
 
+def tenants_are_apart(evidence: Evidence) -> Iterator[Finding]:
+    """I14: what a tenant asked for is its own, in every row of it, and what it asked of another's is not there."""
+    for intent in evidence.intents("submit", "retry"):
+        row = evidence.executions.get(intent.get("execution") or "")
+        if row is not None and evidence.tenants[row["client_id"]] != intent["tenant"]:
+            yield Finding("tenant", f"{row['execution_id']} is not of {intent['tenant']}, who was told of it")
+    for (execution_id, name), stage in evidence.stages.items():
+        if stage["client_id"] != evidence.executions[execution_id]["client_id"]:
+            yield Finding("tenant", f"{stage_id(execution_id, name)} is of another client than its execution")
+    for intent in evidence.intents("pry"):
+        if intent["outcome"] == "ack":
+            yield Finding("tenant", f"{intent['tenant']} got at {intent['execution']} by {intent['path']}")
+
+
+def lies_are_refused(evidence: Evidence) -> Iterator[Finding]:
+    """No false result that was reported over HTTP was taken, and none that is too large.
+
+    A 200 may say that the attempt's first result, the honest one, is committed: a home that keeps that for an owner
+    elsewhere takes whatever comes after it for a repetition. Progress is another matter: who does not drive the
+    execution cannot know how far it was.
+    """
+    first = {(stage_id(*key), stage["settled_fence"], stage["worker_id"]) for key, stage in evidence.stages.items()}
+    for entry in evidence.entries("lieAnswered"):
+        is_first = (entry["stage"], entry["fence"], entry["worker"]) in first
+        if entry["verb"] == "complete" and 200 <= entry["status"] < 300 and not is_first:
+            yield Finding("lie", f"{entry['worker']} lied by {entry['verb']} of {entry['stage']}: {entry['status']}")
+    for entry in evidence.entries("boasted"):
+        if entry["form"] == "report" and 200 <= entry["answer"] < 300:
+            yield Finding("lie", f"{entry['worker']} reported far too much of {entry['stage']}: {entry['answer']}")
+
+
+def streams_end(evidence: Evidence) -> Iterator[Finding]:
+    """Every stream that was followed has ended, and with what the execution came to."""
+    for intent in evidence.intents("watch"):
+        row = evidence.executions.get(intent["execution"])
+        if row is not None and row["status"] in FINAL and intent.get("ended") != row["status"]:
+            what = f"ended with {intent.get('ended')}, the execution is {row['status']}"
+            yield Finding("stream", f"the stream of {intent['execution']} {what}")
+
+
 def nothing_unexpected_was_logged(evidence: Evidence) -> Iterator[Finding]:
-    """No orchestrator met an exception that it has no name for."""
+    """I15: no orchestrator met an exception that it has no name for, or told a secret."""
     for line in evidence.faults_logged:
         yield Finding("log", line)
 
@@ -284,6 +349,9 @@ CHECKS: Final[tuple[Callable[[Evidence], Iterator[Finding]], ...]] = (
     fans_in_once,
     progress_grows,
     slots_are_kept,
+    tenants_are_apart,
+    lies_are_refused,
+    streams_end,
     nothing_unexpected_was_logged,
 )
 

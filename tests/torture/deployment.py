@@ -7,9 +7,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -17,8 +19,10 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 
 from orchestrator.core.seams import Clock
+from orchestrator.store.blobs import UPLOADS
 from tests.integration.system import API_KEY, WORKER_SECRET, Process
 from tests.torture.fleet import FLEET, Enlisted, Station, command_of, environment_of
+from tests.torture.front import Front, Names
 from tests.torture.happenings import Happenings
 from tests.torture.link import Address, Link, free_port, socket_of
 from tests.torture.postgres import Postgres
@@ -40,6 +44,11 @@ def to_clients(orchestrator: str) -> str:
     return f"clients-of-{orchestrator}"
 
 
+def between(dialling: str, dialled: str) -> str:
+    """The way by which one replica offers another one its workers."""
+    return f"{dialling}-to-{dialled}"
+
+
 def of_worker(worker_id: str) -> str:
     return f"{worker_id}-out"
 
@@ -54,11 +63,13 @@ TARGETS: Final = Targets(
     links=(
         *(to_database(name) for name in ORCHESTRATORS),
         *(to_clients(name) for name in ORCHESTRATORS),
+        *(between(dialling, dialled) for dialling, dialled in permutations(ORCHESTRATORS, 2)),
         *(of_worker(worker.worker_id) for worker in FLEET if worker.hurt),
         *(into_worker(worker.worker_id) for worker in FLEET if worker.hurt and worker.is_called),
     ),
     database_links=tuple(to_database(name) for name in ORCHESTRATORS),
     client_links=tuple(to_clients(name) for name in ORCHESTRATORS),
+    replica_pairs=tuple("|".join(pair) for pair in combinations(ORCHESTRATORS, 2)),
 )
 
 
@@ -81,6 +92,8 @@ class Deployment:
         self.postgres = Postgres(folder / "postgres", clock)
         self.links: dict[str, Link] = {}
         self.ports = {name: free_port() for name in ORCHESTRATORS}
+        self.fronts: dict[str, Front] = {}
+        self.data_folder = folder / "data"
         self.deaths: list[Death] = []
         self.fell_by_itself: list[str] = []
         """Orchestrators that ended without anybody's having ended them."""
@@ -88,6 +101,8 @@ class Deployment:
         self._lease_s = lease_s
         self._processes: dict[str, Process] = {}
         self._stations: dict[str, Station] = {}
+        self.held_down: Counter[str] = Counter()
+        """By name: how many faults keep this one from working at this moment."""
         self._starting: set[str] = set()
         self._ended: set[int] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -110,9 +125,15 @@ class Deployment:
         await asyncio.gather(*(process.kill() for process in workers))
         orchestrators = [self._processes[name] for name in ORCHESTRATORS if name in self._processes]
         await asyncio.gather(*(process.stop() for process in orchestrators))
+        for front in self.fronts.values():
+            await front.close()
         for link in self.links.values():
             await link.close()
         await self.postgres.stop()
+
+    def public_url(self, orchestrator: str) -> str:
+        """By which the other replicas know it."""
+        return f"http://127.0.0.1:{self.fronts[orchestrator].port}"
 
     # ------------------------------------------------------------------------------------------------------ the links
 
@@ -124,8 +145,19 @@ class Deployment:
             link = Link(to_database(name), server, self.clock, path=socket_of(folder), tap=self._database_tap)
             await self._open(link)
             await self._open(Link(to_clients(name), [Address(self.ports[name])], self.clock, tap=_client_tap))
+        await self._open_fronts()
         for number, worker in enumerate(FLEET):
             await self._open_links_of(worker, number % len(ORCHESTRATORS))
+
+    async def _open_fronts(self) -> None:
+        names: Names = {}
+        for dialled in ORCHESTRATORS:
+            ways = {}
+            for dialling in ORCHESTRATORS:
+                link = Link(between(dialling, dialled), [Address(self.ports[dialled])], self.clock)
+                ways[dialling] = self.links[link.name] = link
+            front = self.fronts[dialled] = Front(dialled, ways, names)
+            await front.open()
 
     async def _open_links_of(self, worker: Enlisted, home: int) -> None:
         replicas = [Address(port) for port in self.ports.values()]
@@ -149,7 +181,7 @@ class Deployment:
         return DatabaseTap(link.cutter, lambda: self.happenings.happened("commit", {"link": link.name}))
 
     def _worker_tap(self, link: Link) -> WorkerTap:
-        return WorkerTap(self.ports.values(), link.port)
+        return WorkerTap([front.port for front in self.fronts.values()], link.port)
 
     # -------------------------------------------------------------------------------------------------- the processes
 
@@ -181,11 +213,12 @@ class Deployment:
         dsn = urlsplit(self.postgres.dsn)
         through = dsn._replace(query=f"host={quote(str(self.folder / name))}&port=5432").geturl()
         command = [sys.executable, "-P", "-m", "orchestrator", "up", "--port", str(self.ports[name])]
-        command += ["--data-dir", str(self.folder / "data"), "--workers", "none", "--database-url", through]
+        command += ["--data-dir", str(self.data_folder), "--workers", "none", "--database-url", through]
         environment = {
             "BATON_API_KEY": API_KEY,
             "WORKER_SECRET": WORKER_SECRET,
             "BATON_LEASE_SECONDS": f"{self._lease_s:g}",
+            "BATON_PUBLIC_URL": self.public_url(name),
         }
         self._processes[name] = Process(command, self.folder / f"{name}.log", environment)
 
@@ -235,17 +268,45 @@ class Deployment:
         self._died(name, process.pid, "SIGTERM")
         return await process.stop()
 
+    @contextmanager
+    def artifacts_blocked(self) -> Iterator[None]:
+        """While the block lasts no artifact can be written, by nobody, root or not: where they begin stands a file."""
+        uploads = self.data_folder / "artifacts" / UPLOADS
+        uploads.mkdir(exist_ok=True)
+        aside = uploads.with_name("uploads-aside")
+        uploads.rename(aside)
+        uploads.touch()
+        try:
+            yield
+        finally:
+            uploads.unlink()
+            aside.rename(uploads)
+
     @asynccontextmanager
     async def stopped(self, name: str) -> AsyncIterator[None]:
         """SIGSTOP, and SIGCONT when the block ends."""
         pid = self._processes[name].pid
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
+        with self.down(name):
+            _signal(pid, signal.SIGSTOP)
+            try:
+                yield
+            finally:
+                _signal(pid, signal.SIGCONT)
+
+    @contextmanager
+    def down(self, name: str) -> Iterator[None]:
+        """While the block lasts it is known that this one does not work, and why."""
+        self.held_down[name] += 1
         try:
             yield
         finally:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+            self.held_down[name] -= 1
+
+
+def _signal(pid: int, number: int) -> None:
+    """To a process that may have ended."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _client_tap(link: Link) -> ClientTap:

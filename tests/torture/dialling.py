@@ -21,6 +21,7 @@ Packet = dict[str, Any]
 _RESEND_S: Final = 2.0
 _REDIAL_S: Final = 0.3
 _CALL: Final = aiohttp.ClientTimeout(total=5)
+NOT_ANSWERED: Final = 0
 
 
 class DialledWorker:
@@ -41,7 +42,7 @@ class DialledWorker:
         self._headers = {"Authorization": f"Bearer {secret}", "X-Worker-ID": worker_id}
         self._instance = f"{worker_id}-{os.getpid()}"
         self._kill_point = kill_point
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self.socket: aiohttp.ClientWebSocketResponse | None = None
         self._offers: dict[int, Packet] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._results: dict[int, Packet] = {}
@@ -52,7 +53,7 @@ class DialledWorker:
             while True:
                 with suppress(aiohttp.ClientError, OSError, TimeoutError):
                     await self._live(session)
-                self._socket = None
+                self.socket = None
                 await self.clock.sleep(_REDIAL_S)
 
     async def _live(self, session: aiohttp.ClientSession) -> None:
@@ -61,7 +62,7 @@ class DialledWorker:
             return
         interval = registered["heartbeatIntervalMs"] / 1000
         async with session.ws_connect(registered["websocketUrl"], heartbeat=self.lease_s, compress=0) as connection:
-            self._socket = connection
+            self.socket = connection
             beating = asyncio.create_task(self._beat(interval))
             resending = asyncio.create_task(self._resend())
             try:
@@ -105,9 +106,21 @@ class DialledWorker:
 
     async def say(self, *packets: Packet) -> None:
         """Send a frame; what cannot be sent now is sent again if it matters."""
-        if self._socket is not None and packets:
+        if self.socket is not None and packets:
             with suppress(ConnectionError, aiohttp.ClientError):
-                await self._socket.send_bytes(orjson.dumps(packets))
+                await self.socket.send_bytes(orjson.dumps(packets))
+
+    async def report(self, attempt: Mapping[str, Any], verb: str, body: bytes) -> int:
+        """Say it over HTTP, as any worker may; returns the status, or `NOT_ANSWERED`."""
+        path = f"{self._url}/api/executions/{attempt['executionId']}/stages/{attempt['stageId']}/{verb}"
+        try:
+            async with (
+                aiohttp.ClientSession(headers=self._headers, timeout=_CALL) as session,
+                session.post(path, data=body) as response,
+            ):
+                return response.status
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return NOT_ANSWERED
 
     # ------------------------------------------------------------------------------------------------- what comes in
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,22 +11,28 @@ import asyncpg
 import orjson
 
 from orchestrator.store.executions import packets_of
+from tests.integration.system import WORKER_SECRET
 from tests.torture.deployment import ORCHESTRATORS
 from tests.torture.diary import path_of, read_diary
 from tests.torture.fleet import FLEET
 from tests.torture.ledger import read_ledger
+from tests.torture.tenants import TENANTS
 
 Row = Mapping[str, Any]
 
 FINAL: Final = frozenset({"completed", "failed", "cancelled"})
 FINAL_STAGE: Final = FINAL | {"skipped"}
+_GONE: Final = b'{"value": 0}'
+_SECRETS: Final = (WORKER_SECRET.encode(), *(tenant.api_key.encode() for tenant in TENANTS))
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`executions` by id, `stages` by execution and name; `changes` are the audit's rows, oldest first; `packets` by
-    execution, in order; `ledger` has every intent with its outcome; `diary` all workers' entries; `logged` how often
-    the orchestrators logged what."""
+    """`executions` by id, `stages` by execution and name, both with their payloads, wherever those were kept; `changes`
+    are the audit's rows, oldest first; `packets` by execution, in order; `ledger` has every intent with its outcome;
+    `diary` all workers' entries; `tenants` are names by client id; `gone` are payloads that are not where they should
+    be; `logged` is how often the orchestrators logged what, `errors` and `offences` how often with which error, and of
+    which offence."""
 
     executions: Mapping[str, Row]
     stages: Mapping[tuple[str, str], Row]
@@ -34,7 +41,11 @@ class Evidence:
     packets: Mapping[str, Sequence[Row]]
     ledger: Sequence[Row]
     diary: Sequence[Row]
+    tenants: Mapping[str, str]
+    gone: Sequence[str]
     logged: Counter[str]
+    errors: Counter[str]
+    offences: Counter[str]
     faults_logged: Sequence[str]
 
     def entries(self, event: str) -> list[Row]:
@@ -45,17 +56,20 @@ class Evidence:
         return [intent for intent in self.ledger if intent["intent"] in operations]
 
 
-async def gathered(connection: asyncpg.Connection, folder: Path, ledgers: Sequence[Path]) -> Evidence:
-    async def rows(statement: str) -> list[Row]:
+async def gathered(connection: asyncpg.Connection, folder: Path, artifacts: Path, ledgers: Sequence[Path]) -> Evidence:
+    """Read what is in the database, in the folder of the storm and in that of the artifacts."""
+
+    async def rows(statement: str) -> list[dict[str, Any]]:
         return [dict(row) for row in await connection.fetch(statement)]
 
-    executions = await rows("SELECT * FROM pipeline_executions")
-    stages = await rows("SELECT * FROM stage_executions")
+    kept = _Kept(artifacts)
+    executions = [kept.whole(row, "input", "result") for row in await rows("SELECT * FROM pipeline_executions")]
+    stages = [kept.whole(row, "result") for row in await rows("SELECT * FROM stage_executions")]
     conversations: defaultdict[str, list[Row]] = defaultdict(list)
     for row in await rows("SELECT * FROM handshake_packets"):
         conversations[row["execution_id"]].append(row)
     entries = [entry for worker in FLEET for entry in read_diary(path_of(folder, worker.worker_id))]
-    logged, faults = _read_logs([folder / f"{name}.log" for name in ORCHESTRATORS])
+    logs = _Logs([folder / f"{name}.log" for name in ORCHESTRATORS])
     return Evidence(
         executions={row["execution_id"]: row for row in executions},
         stages={(row["execution_id"], row["name"]): row for row in stages},
@@ -64,26 +78,61 @@ async def gathered(connection: asyncpg.Connection, folder: Path, ledgers: Sequen
         packets={execution_id: packets_of(execution_id, rows) for execution_id, rows in conversations.items()},
         ledger=[intent for path in ledgers for intent in read_ledger(path)],
         diary=sorted(entries, key=lambda entry: entry["at"]),
-        logged=logged,
-        faults_logged=faults,
+        tenants={row["client_id"]: row["name"] for row in await rows("SELECT client_id, name FROM clients")},
+        gone=kept.gone,
+        logged=logs.logged,
+        errors=logs.errors,
+        offences=logs.offences,
+        faults_logged=logs.faults,
     )
 
 
-def _read_logs(paths: Sequence[Path]) -> tuple[Counter[str], list[str]]:
-    """How often what was logged; and the lines that tell of a fault of ours: an exception that nobody expected."""
-    logged: Counter[str] = Counter()
-    faults = []
-    for path in paths:
-        for line in path.read_bytes().splitlines():
-            if not line.startswith(b"{"):
-                # A library's own words. Of these only what asyncio says of a forgotten task is a fault of ours.
-                if b"never retrieved" in line:
-                    faults.append(f"{path.name}: {line.decode(errors='replace')}")
+class _Kept:
+    """The artifacts that rows refer to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.gone: list[str] = []
+        self._folder = folder
+
+    def whole(self, row: dict[str, Any], *columns: str) -> Row:
+        """The row with the payloads that are too large for it; one that is not there, or is another, is noted."""
+        for column in columns:
+            digest = row[f"{column}_sha256"]
+            if digest is None:
                 continue
-            entry = orjson.loads(line)
-            logged[entry["event"]] += 1
-            if "exception" in entry:
-                faults.append(f"{path.name}: {entry['event']}: {entry['exception'].splitlines()[-1]}")
-            if entry["event"] == "replica.took_over" and entry.get("deposed"):
-                logged["deposed"] += 1
-    return logged, faults
+            path = self._folder / row["client_id"] / digest[:2] / digest
+            content = path.read_bytes() if path.exists() else _GONE
+            if sha256(content).hexdigest() != digest:
+                self.gone.append(f"the {column} of {row['execution_id']} is not under {digest}")
+            row[column] = content.decode()
+        return row
+
+
+class _Logs:
+    """What the orchestrators logged. `faults` are exceptions that nobody expected, and secrets that were told."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.logged: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.offences: Counter[str] = Counter()
+        self.faults: list[str] = []
+        for path in paths:
+            for line in path.read_bytes().splitlines():
+                if any(secret in line for secret in _SECRETS):
+                    self.faults.append(f"{path.name}: a secret was logged")
+                if line.startswith(b"{"):
+                    self._take(path.name, orjson.loads(line))
+                elif b"never retrieved" in line:
+                    # Of a library's own words only what asyncio says of a forgotten task is a fault of ours.
+                    self.faults.append(f"{path.name}: {line.decode(errors='replace')}")
+
+    def _take(self, name: str, entry: Row) -> None:
+        self.logged[entry["event"]] += 1
+        if "exception" in entry:
+            self.faults.append(f"{name}: {entry['event']}: {entry['exception'].splitlines()[-1]}")
+        if entry["event"] == "replica.took_over" and entry.get("deposed"):
+            self.logged["deposed"] += 1
+        if entry["event"] == "worker.offended":
+            self.offences[entry["offence"]] += 1
+        if "error" in entry:
+            self.errors[str(entry["error"]).partition("(")[0]] += 1

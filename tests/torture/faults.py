@@ -19,6 +19,9 @@ class Fault(StrEnum):
     TERMINATE_BACKENDS = "terminateBackends"
     READ_ONLY_POSTGRES = "readOnlyPostgres"
     LOCK_POSTGRES = "lockPostgres"
+    FILL_DISK = "fillDisk"
+    SLOW_POSTGRES = "slowPostgres"
+    BLOCK_ARTIFACTS = "blockArtifacts"
     KILL_FLEET = "killFleet"
 
     KILL_WORKER_BEFORE_ACCEPT = "killWorkerBeforeAccept"
@@ -36,10 +39,13 @@ class Fault(StrEnum):
     CUT_COMMIT_REPLY = "cutCommitReply"
     CUT_CLAIM_REPLY = "cutClaimReply"
     CUT_ANSWER = "cutAnswer"
+    PARTITION_REPLICAS = "partitionReplicas"
 
     POISON = "poison"
     CANCEL_RUNNING = "cancelRunning"
     RACE_FOR_A_KEY = "raceForAKey"
+    HUGE_RESULTS = "hugeResults"
+    CROWD_OF_STREAMS = "crowdOfStreams"
 
 
 class Trigger(StrEnum):
@@ -65,14 +71,17 @@ class Lane(StrEnum):
 
 LANES: Final[Mapping[Lane, tuple[Fault, ...]]] = {
     Lane.SYSTEM: (
-        Fault.KILL_ORCHESTRATOR,
         Fault.STOP_ORCHESTRATOR,
+        Fault.KILL_ORCHESTRATOR,
         Fault.KILL_POSTGRES,
         Fault.END_ORCHESTRATOR,
         Fault.RESTART_POSTGRES,
         Fault.TERMINATE_BACKENDS,
         Fault.READ_ONLY_POSTGRES,
         Fault.LOCK_POSTGRES,
+        Fault.FILL_DISK,
+        Fault.SLOW_POSTGRES,
+        Fault.BLOCK_ARTIFACTS,
         Fault.KILL_FLEET,
     ),
     Lane.WORKERS: (
@@ -92,19 +101,29 @@ LANES: Final[Mapping[Lane, tuple[Fault, ...]]] = {
         Fault.CUT_COMMIT_REPLY,
         Fault.CUT_CLAIM_REPLY,
         Fault.CUT_ANSWER,
+        Fault.PARTITION_REPLICAS,
     ),
-    Lane.CLIENTS: (Fault.POISON, Fault.CANCEL_RUNNING, Fault.RACE_FOR_A_KEY),
+    Lane.CLIENTS: (
+        Fault.POISON,
+        Fault.CANCEL_RUNNING,
+        Fault.RACE_FOR_A_KEY,
+        Fault.HUGE_RESULTS,
+        Fault.CROWD_OF_STREAMS,
+    ),
 }
 
 SPACING_S: Final[Mapping[Lane, float]] = {
-    Lane.SYSTEM: 6.0,
+    Lane.SYSTEM: 5.0,
     Lane.WORKERS: 3.0,
     Lane.NETWORK: 2.0,
     Lane.CLIENTS: 4.0,
 }
 
-ESSENTIAL: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 3, Lane.WORKERS: 5, Lane.NETWORK: 9, Lane.CLIENTS: 3}
+ESSENTIAL: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 2, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 3}
 """How many of a lane's faults, from its first on, even the shortest storm has."""
+
+LEAST: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 4, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 4}
+"""How many faults of a lane even the shortest storm has: beside the essential ones, some that chance draws."""
 
 
 class Sometimes(StrEnum):
@@ -127,3 +146,29 @@ class Sometimes(StrEnum):
     REFUSED_OFFER = "refusedOffer"
     LIE_REFUSED = "lieRefused"
     WORK_TWICE = "workTwice"
+    EVERY_LIE_NOTED = "everyLieNoted"
+    ANOTHER_TENANT_REFUSED = "anotherTenantRefused"
+    RESUMED_STREAM = "resumedStream"
+    LARGE_PAYLOAD = "largePayload"
+    PEER_LOST = "peerLost"
+    DISK_FULL = "diskFull"
+    READ_ONLY = "readOnly"
+    PAYLOAD_WAITED = "payloadWaited"
+    TOO_LARGE_REFUSED = "tooLargeRefused"
+    LIMIT_KEPT = "limitKept"
+
+
+PROVOKED_BY: Final[Mapping[Sometimes, Fault]] = {
+    Sometimes.DISK_FULL: Fault.FILL_DISK,
+    Sometimes.READ_ONLY: Fault.READ_ONLY_POSTGRES,
+    Sometimes.PAYLOAD_WAITED: Fault.BLOCK_ARTIFACTS,
+    Sometimes.TOO_LARGE_REFUSED: Fault.HUGE_RESULTS,
+    Sometimes.LIMIT_KEPT: Fault.CROWD_OF_STREAMS,
+}
+"""What only one fault brings about: a storm without it does not have to show it."""
+
+UNHURRIED: Final = frozenset({Sometimes.EVERY_LIE_NOTED, Sometimes.ANOTHER_TENANT_REFUSED, Sometimes.RESUMED_STREAM})
+"""What chance brings about in a while, and nothing can be done to hurry it."""
+
+UNHURRIED_S: Final = 60.0
+"""A storm shorter than this does not have to show those."""

@@ -49,6 +49,8 @@ FLEET: Final = (
     Enlisted("seed-1", temper="seed"),
     Enlisted("seed-2", temper="seed", hurt=False),
     Enlisted("late-1", temper="late"),
+    Enlisted("boaster-1", temper="boaster", hurt=False),
+    Enlisted("braggart-1", temper="braggart", hurt=False),
 )
 
 

@@ -33,6 +33,7 @@ class Work(BaseModel):
 
     values: list[int]
     ms: int
+    bulk: str | None = None
 
 
 def weigh(given: Work) -> Estimate:

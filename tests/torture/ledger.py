@@ -16,10 +16,11 @@ from orchestrator.core.seams import Clock
 
 
 class Ledger:
-    """One client's; each entry is a line of JSON, written by fsync."""
+    """One client's, of the tenant of that name; each entry is a line of JSON, written by fsync."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, tenant: str, clock: Clock) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._tenant = tenant
         self._clock = clock
         self._number = 0
 
@@ -27,7 +28,7 @@ class Ledger:
         """The intent's number."""
         self._number += 1
         number = self._number
-        await self._write({"n": number, "intent": operation, **about})
+        await self._write({"n": number, "intent": operation, "tenant": self._tenant, **about})
         return number
 
     async def conclude(self, number: int, outcome: str, **about: Any) -> None:

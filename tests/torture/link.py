@@ -136,14 +136,19 @@ class Link:
         return list(self._passages)
 
     async def _entered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.take(reader, writer)
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes = b"") -> None:
+        """A connection of which `head` has been read already, to its end."""
         if self.is_refusing:
-            _abort(writer)
+            abort(writer)
             return
         try:
             dialled = await self._dial()
         except (OSError, TimeoutError):
-            _abort(writer)
+            abort(writer)
             return
+        dialled[1].write(head)
         passage = _Passage(self, self._tap(self), self._clock, (reader, writer), dialled)
         if self.is_swallowing:
             passage.is_stalled.clear()
@@ -195,8 +200,8 @@ class _Passage:
     def abort(self) -> None:
         for task in self._tasks:
             task.cancel()
-        _abort(self._near[1])
-        _abort(self._far[1])
+        abort(self._near[1])
+        abort(self._far[1])
 
     async def _forth(self) -> None:
         reader, writer = self._near[0], self._far[1]
@@ -234,7 +239,7 @@ async def _connect(address: Address) -> tuple[asyncio.StreamReader, asyncio.Stre
         return await asyncio.open_connection("127.0.0.1", address.port)
 
 
-def _abort(writer: asyncio.StreamWriter) -> None:
+def abort(writer: asyncio.StreamWriter) -> None:
     """Close by a reset, where the connection knows such a thing."""
     connection = writer.get_extra_info("socket")
     if connection is not None and connection.family == socket.AF_INET:

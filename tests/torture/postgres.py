@@ -12,9 +12,6 @@ from orchestrator.core.seams import Clock
 from orchestrator.store.embedded import EmbeddedPostgres
 from orchestrator.store.embedded_cluster import Cluster
 
-_READ_ONLY = "ALTER SYSTEM SET default_transaction_read_only = on"
-_READ_WRITE = "ALTER SYSTEM RESET default_transaction_read_only"
-
 
 class Postgres:
     """One server that is started again whenever it ends."""
@@ -90,11 +87,22 @@ class Postgres:
 
     async def read_only_for(self, seconds: float) -> None:
         """As after a failover to a standby."""
-        await self._configure(_READ_ONLY)
+        await self._set_for("default_transaction_read_only", "on", seconds)
+
+    async def full_for(self, seconds: float) -> None:
+        """No page can be added to any table; what is written within the pages that there are, as leases are, is."""
+        await self._set_for("torture.storage", "full", seconds)
+
+    async def slow_for(self, seconds: float) -> None:
+        """Every write takes its time."""
+        await self._set_for("torture.storage", "slow", seconds)
+
+    async def _set_for(self, setting: str, value: str, seconds: float) -> None:
+        await self._configure(f"ALTER SYSTEM SET {setting} = '{value}'")
         try:
             await self._clock.sleep(seconds)
         finally:
-            await self._configure(_READ_WRITE)
+            await self._configure(f"ALTER SYSTEM RESET {setting}")
 
     async def _configure(self, statement: str) -> None:
         """Try until it is done: the server may be starting just now."""

@@ -5,21 +5,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from orchestrator.core.standing import Offence
+from tests.torture.boasting import FRAME_REFUSED, REPORT_REFUSED
+from tests.torture.checks import too_large
 from tests.torture.evidence import Evidence
 from tests.torture.faults import Sometimes
-from tests.torture.workload import NEEDS, POISON
+from tests.torture.fleet import FLEET
+from tests.torture.workload import BULK, NEEDS, POISON
 
 _EPOCH_BITS: Final = 32
+_LIES: Final = frozenset(Offence) - {Offence.TOO_LARGE}
 
 
 def seen_in(evidence: Evidence) -> Mapping[Sometimes, int]:
     """How often each was seen."""
     stale = evidence.entries("stale")
+    liars = {worker.worker_id for worker in FLEET if worker.temper == "liar"}
     fences = {stage["settled_fence"] for stage in evidence.stages.values()}
     settled = {key for key, stage in evidence.stages.items() if stage["status"] == "completed"}
     begun: Counter[str] = Counter(entry["stage"] for entry in evidence.entries("begin"))
     committed: Counter[int] = Counter(entry["fence"] for entry in evidence.entries("committed"))
-    lied = {entry["execution"] for entry in evidence.entries("lie")}
+    boasts = evidence.entries("boasted")
     cancelled = {intent["execution"] for intent in evidence.intents("cancel") if intent["outcome"] == "ack"}
     submissions = evidence.intents("submit")
     return {
@@ -40,8 +46,26 @@ def seen_in(evidence: Evidence) -> Mapping[Sometimes, int]:
         Sometimes.UNKNOWN_SUBMISSION: sum(intent["outcome"] == "unknown" for intent in submissions),
         Sometimes.UNAVAILABLE: sum(intent.get("status") == 503 for intent in evidence.ledger),
         Sometimes.REFUSED_OFFER: len(evidence.entries("refuse")),
-        Sometimes.LIE_REFUSED: sum(entry["execution"] in lied for entry in stale),
+        Sometimes.LIE_REFUSED: sum(entry["worker"] in liars for entry in stale)
+        + sum(entry["status"] == 409 for entry in evidence.entries("lieAnswered")),
         Sometimes.WORK_TWICE: sum(times > 1 for times in begun.values()),
+        Sometimes.EVERY_LIE_NOTED: min(evidence.offences[offence.value] for offence in _LIES),
+        Sometimes.ANOTHER_TENANT_REFUSED: sum(intent.get("status") == 404 for intent in evidence.intents("pry")),
+        Sometimes.RESUMED_STREAM: sum(intent.get("resumed", 0) for intent in evidence.intents("watch")),
+        Sometimes.LARGE_PAYLOAD: sum(
+            row["template"] == BULK and row["result_sha256"] is not None for row in evidence.executions.values()
+        ),
+        Sometimes.PEER_LOST: evidence.logged["peer.unlinked"],
+        Sometimes.DISK_FULL: evidence.errors["DiskFullError"],
+        Sometimes.READ_ONLY: evidence.errors["ReadOnlySQLTransactionError"],
+        Sometimes.PAYLOAD_WAITED: evidence.logged["journal.payload_not_kept"],
+        Sometimes.TOO_LARGE_REFUSED: min(
+            evidence.offences[Offence.TOO_LARGE],
+            sum(entry["form"] == "frame" and entry["answer"] in FRAME_REFUSED for entry in boasts),
+            sum(entry["form"] == "report" and entry["answer"] in REPORT_REFUSED for entry in boasts),
+            sum(too_large(stage) for stage in evidence.stages.values()),
+        ),
+        Sometimes.LIMIT_KEPT: len(evidence.intents("crowd")),
     }
 
 
@@ -88,11 +112,11 @@ def _was_running(evidence: Evidence, execution_id: str) -> bool:
 
 
 def _key_races(evidence: Evidence) -> int:
-    """Submissions under one key that were under way through two orchestrators at the same time."""
-    by_key: defaultdict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    """Submissions of a tenant under one key that were under way through two orchestrators at the same time."""
+    by_key: defaultdict[tuple[str, str], list[tuple[float, float, str]]] = defaultdict(list)
     for intent in evidence.intents("submit"):
         if "concluded" in intent:
-            by_key[intent["key"]].append((intent["at"], intent["concluded"], intent["link"]))
+            by_key[intent["tenant"], intent["key"]].append((intent["at"], intent["concluded"], intent["link"]))
     return sum(
         first[2] != second[2] and second[0] < first[1]
         for spans in by_key.values()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.torture.evidence import Evidence, Row
+from tests.torture.evidence import FINAL_STAGE, Evidence, Row
 from tests.torture.faults import LANES, Fault, Lane
 from tests.torture.storm import Hurt, Wound
 
@@ -67,12 +67,12 @@ def _stages(evidence: Evidence) -> Mapping[tuple[str, str], list[Row]]:
 
 
 def _taken_up(wound: Wound, stage: Hurt, changes: Sequence[Row], wounds: Sequence[Wound]) -> float | None:
-    """When the stage was given up or went on elsewhere; None if the same attempt went on.
+    """When the attempt was given up; None if it went on.
 
-    It did if it ended under its own fence; and, where only a link was hurt, if it was still there to be hurt again.
+    It did if its own end was the stage's; and, where only a link was hurt, if it was still there to be hurt again.
     """
     after = [change for change in changes if change["at"].timestamp() > wound.at]
-    if not after or after[0]["settled_fence"] == stage[2]:
+    if not after or (after[0]["settled_fence"] == stage[2] and after[0]["status"] in FINAL_STAGE):
         return None
     moment: float = after[0]["at"].timestamp()
     again = any(wound.at < later.at < moment and stage in later.stages for later in wounds)

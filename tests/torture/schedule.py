@@ -15,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from tests.torture.chance import stream
-from tests.torture.faults import ESSENTIAL, LANES, SPACING_S, Fault, Lane, Trigger
+from tests.torture.faults import ESSENTIAL, LANES, LEAST, SPACING_S, Fault, Lane, Trigger
 
 _STOPPED_LEASES: Final = 1.7
 """How many leases a stopped or silent part is away: long enough that its work has gone to others."""
@@ -83,6 +83,8 @@ class Targets:
     """Every link; those to PostgreSQL and those of clients are named again in the next two."""
     database_links: tuple[str, ...]
     client_links: tuple[str, ...]
+    replica_pairs: tuple[str, ...]
+    """Two orchestrators each, that can be cut from each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def make_schedule(seed: int, storm_s: float, lease_s: float, targets: Targets) -
 
 
 def _lane(lane: Lane, chance: Random, storm_s: float, lease_s: float, targets: Targets) -> list[Planned]:
-    number = max(int(storm_s / SPACING_S[lane]), ESSENTIAL[lane])
+    number = max(int(storm_s / SPACING_S[lane]), LEAST[lane])
     gap = storm_s / number
     turns = _Turns(chance, targets)
     planned = []
@@ -164,7 +166,7 @@ class _Turns:
     def __init__(self, chance: Random, targets: Targets) -> None:
         self._targets = targets
         self._turns = {
-            kind: count(chance.randrange(1000)) for kind in ("orchestrator", "worker", "link", "db", "client")
+            kind: count(chance.randrange(1000)) for kind in ("orchestrator", "worker", "link", "db", "client", "pair")
         }
 
     def target(self, fault: Fault) -> str:
@@ -175,6 +177,8 @@ class _Turns:
                 return self._next("db", self._targets.database_links)
             case Fault.CUT_ANSWER:
                 return self._next("client", self._targets.client_links)
+            case Fault.PARTITION_REPLICAS:
+                return self._next("pair", self._targets.replica_pairs)
             case _ if fault in LANES[Lane.WORKERS]:
                 return self._next("worker", self._targets.workers)
             case _ if fault in LANES[Lane.NETWORK]:
@@ -191,12 +195,14 @@ def _lasts(fault: Fault, chance: Random, lease_s: float) -> float:
         case Fault.KILL_ORCHESTRATOR:
             # Either its next life is there before its lease is over, or others have to take over.
             return chance.choice((0.2, _STOPPED_LEASES * lease_s))
-        case Fault.STOP_ORCHESTRATOR | Fault.STOP_WORKER | Fault.HALF_OPEN_LINK:
+        case Fault.STOP_ORCHESTRATOR | Fault.STOP_WORKER | Fault.HALF_OPEN_LINK | Fault.PARTITION_REPLICAS:
             return _STOPPED_LEASES * lease_s
         case Fault.END_ORCHESTRATOR:
             return 0.2
         case Fault.READ_ONLY_POSTGRES | Fault.LOCK_POSTGRES:
             return chance.uniform(0.5, 1.5)
+        case Fault.FILL_DISK | Fault.SLOW_POSTGRES | Fault.BLOCK_ARTIFACTS:
+            return chance.uniform(1.0, 2.0)
         case Fault.REFUSE_LINK | Fault.SWALLOW_LINK | Fault.SLOW_LINK:
             return chance.uniform(0.3, 1.2 * lease_s)
         case _:

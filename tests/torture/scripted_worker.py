@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
+from tests.torture.boasting import Boaster, Braggart
 from tests.torture.called import LateWorker, SeedWorker
 from tests.torture.dialling import DialledWorker
 from tests.torture.diary import Diary, KillPoint
@@ -18,8 +19,9 @@ DIALLING: Final[dict[str, type[DialledWorker]]] = {
     "zombie": Zombie,
     "refuser": Refuser,
     "repeater": Repeater,
+    "boaster": Boaster,
 }
-CALLED: Final[dict[str, type[SeedWorker]]] = {"seed": SeedWorker, "late": LateWorker}
+CALLED: Final[dict[str, type[SeedWorker]]] = {"seed": SeedWorker, "late": LateWorker, "braggart": Braggart}
 SLOTS: Final = {name: temper.slots for tempers in (DIALLING, CALLED) for name, temper in tempers.items()}
 
 

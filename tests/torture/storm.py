@@ -8,12 +8,23 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Final
 
 import asyncpg
 
+from tests.torture import provocations
 from tests.torture.client import TortureClient
-from tests.torture.deployment import ORCHESTRATORS, TARGETS, Deployment, into_worker, of_worker, to_clients, to_database
+from tests.torture.deployment import (
+    ORCHESTRATORS,
+    TARGETS,
+    Deployment,
+    between,
+    into_worker,
+    of_worker,
+    to_clients,
+    to_database,
+)
 from tests.torture.diary import order_of
 from tests.torture.faults import LANES, Fault, Lane, Trigger
 from tests.torture.fleet import FLEET
@@ -52,13 +63,14 @@ class Wound:
 class Storm:
     """One schedule on one deployment."""
 
-    def __init__(self, deployment: Deployment, client: TortureClient) -> None:
+    def __init__(self, deployment: Deployment, client: TortureClient, neighbour: TortureClient) -> None:
         self.fired: Counter[Fault] = Counter()
         self.wounds: list[Wound] = []
         self.journal: list[str] = []
         """What was done when, to be read beside the logs."""
         self._deployment = deployment
         self._client = client
+        self._neighbour = neighbour
         self._clock = deployment.clock
         self._happenings = deployment.happenings
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -109,6 +121,8 @@ class Storm:
             await self._hurt_system(planned)
         elif planned.do in LANES[Lane.WORKERS]:
             await self._hurt_worker(planned)
+        elif planned.do is Fault.PARTITION_REPLICAS:
+            await self._partition(planned)
         elif planned.do in LANES[Lane.NETWORK]:
             await self._hurt_link(planned, self._deployment.links[planned.target])
         else:
@@ -122,32 +136,52 @@ class Storm:
             case Fault.KILL_ORCHESTRATOR:
                 await self._wound_owner(planned, target)
                 await deployment.kill(target)
-                await self._clock.sleep(planned.for_s)
-                await deployment.start_orchestrator(target)
+                await self._brought_back(planned)
             case Fault.STOP_ORCHESTRATOR:
                 await self._wound_owner(planned, target)
                 async with deployment.stopped(target):
                     await self._clock.sleep(planned.for_s)
             case Fault.END_ORCHESTRATOR:
                 await self._wound_owner(planned, target)
-                await deployment.end(target)
-                await self._clock.sleep(planned.for_s)
-                await deployment.start_orchestrator(target)
+                with deployment.down(target):
+                    await deployment.end(target)
+                    await self._brought_back(planned)
             case Fault.KILL_POSTGRES | Fault.RESTART_POSTGRES:
                 pids = postgres.kill() if planned.do is Fault.KILL_POSTGRES else postgres.restart_at_once()
                 deployment.ended_postgres(pids, planned.do)
-                self._wound_links(planned, [to_database(name) for name in ORCHESTRATORS], "commit")
+                self._wound_database(planned)
             case Fault.TERMINATE_BACKENDS:
                 await postgres.terminate_backends()
-                self._wound_links(planned, [to_database(name) for name in ORCHESTRATORS], "commit")
+                self._wound_database(planned)
             case Fault.READ_ONLY_POSTGRES:
                 await postgres.read_only_for(planned.for_s)
-                self._wound_links(planned, [to_database(name) for name in ORCHESTRATORS], "commit")
+                self._wound_database(planned)
             case Fault.LOCK_POSTGRES:
                 await postgres.locked_for(planned.for_s)
-                self._wound_links(planned, [to_database(name) for name in ORCHESTRATORS], "commit")
+                self._wound_database(planned)
+            case Fault.FILL_DISK:
+                await postgres.full_for(planned.for_s)
+                self._wound_database(planned)
+            case Fault.SLOW_POSTGRES:
+                await postgres.slow_for(planned.for_s)
+                self._wound_database(planned)
+            case Fault.BLOCK_ARTIFACTS:
+                await self._block_artifacts(planned)
+                self._wound_database(planned)
             case Fault.KILL_FLEET:
                 await self._kill_fleet(planned)
+
+    async def _brought_back(self, planned: Planned) -> None:
+        with self._deployment.down(planned.target):
+            await self._clock.sleep(planned.for_s)
+            await self._deployment.start_orchestrator(planned.target)
+
+    async def _block_artifacts(self, planned: Planned) -> None:
+        """The place where artifacts are written is not there; something large is asked for meanwhile."""
+        with self._deployment.artifacts_blocked():
+            asked = asyncio.create_task(provocations.large_payload(self._client))
+            await self._clock.sleep(planned.for_s)
+        await asked
 
     async def _kill_fleet(self, planned: Planned) -> None:
         victims = [worker.worker_id for worker in FLEET if worker.hurt]
@@ -230,8 +264,23 @@ class Storm:
                 await self._cut(link, "other")
             case Fault.CUT_ANSWER:
                 await self._cut(link, "answer")
-        if link.name in TARGETS.client_links:
-            self._wound_links(planned, [link.name], Trigger.SUBMITTED)
+        self._wound_links(
+            planned, [link.name for name in self._up() if link.name == to_clients(name)], Trigger.SUBMITTED
+        )
+
+    async def _partition(self, planned: Planned) -> None:
+        """Both of the pair still reach the third, the database and their workers."""
+        one, other = planned.target.split("|")
+        for dialling, dialled in ((one, other), (other, one)):
+            await self._wound_peers(planned, dialling, dialled)
+        links = [self._deployment.links[between(*pair)] for pair in ((one, other), (other, one))]
+        for link in links:
+            link.is_swallowing = True
+            link.stall()
+        await self._clock.sleep(planned.for_s)
+        for link in links:
+            link.is_swallowing = False
+            link.reset()
 
     async def _cut(self, link: Link, what: str) -> None:
         """Wait until one has come by and was cut off."""
@@ -246,11 +295,15 @@ class Storm:
         async with asyncio.timeout(_PROVOKED_S):
             match planned.do:
                 case Fault.POISON:
-                    await self._client.poison()
+                    await provocations.poison(self._client)
                 case Fault.RACE_FOR_A_KEY:
-                    await self._client.race_for_a_key()
+                    await provocations.race_for_a_key(self._client)
                 case Fault.CANCEL_RUNNING:
-                    await self._client.cancel_running()
+                    await provocations.cancel_running(self._client)
+                case Fault.HUGE_RESULTS:
+                    await provocations.huge_results(self._client, self._happenings)
+                case Fault.CROWD_OF_STREAMS:
+                    await provocations.crowd_of_streams(self._neighbour, self._client)
 
     # --------------------------------------------------------------------------------------------------------- wounds
 
@@ -259,6 +312,14 @@ class Storm:
 
     def _wound_links(self, planned: Planned, links: Sequence[str], event: str) -> None:
         self.wounds += [Wound(planned.do, link, self._now(), event=event, link=link) for link in links]
+
+    def _wound_database(self, planned: Planned) -> None:
+        """The ways of the orchestrators to it; of one that the storm keeps down nothing can come back."""
+        self._wound_links(planned, [to_database(name) for name in self._up()], "commit")
+
+    def _up(self) -> list[str]:
+        """The orchestrators that no fault keeps down at this moment."""
+        return [name for name in ORCHESTRATORS if not self._deployment.held_down[name]]
 
     async def _wound_path(self, planned: Planned) -> None:
         """What goes through this link now."""
@@ -269,17 +330,20 @@ class Storm:
                 return
             if name == to_clients(orchestrator):
                 return
+        for dialling, dialled in permutations(ORCHESTRATORS, 2):
+            if name == between(dialling, dialled):
+                await self._wound_peers(planned, dialling, dialled)
+                return
         await self._wound_workers(planned, [name.rpartition("-")[0]])
 
     async def _wound_owner(self, planned: Planned, orchestrator: str) -> None:
         """The executions that this orchestrator drives."""
-        url = f"http://127.0.0.1:{self._deployment.ports[orchestrator]}"
         rows = await self._found(
             """
             SELECT e.execution_id FROM pipeline_executions AS e JOIN replicas AS r ON r.replica_id = e.owner
             WHERE r.url = $1 AND r.epoch = e.owner_epoch AND e.status IN ('queued', 'running')
             """,
-            url,
+            self._deployment.public_url(orchestrator),
         )
         at = self._now()
         self.wounds.append(Wound(planned.do, orchestrator, at, executions=tuple(row["execution_id"] for row in rows)))
@@ -296,6 +360,25 @@ class Storm:
         )
         stages = tuple((row["execution_id"], row["name"], row["fence"]) for row in rows)
         self.wounds.append(Wound(planned.do, planned.target, at, stages=stages))
+
+    async def _wound_peers(self, planned: Planned, dialling: str, dialled: str) -> None:
+        """The stages that the dialled one drives at workers whose home is the one that dials."""
+        at = self._now()
+        rows = await self._found(
+            """
+            SELECT s.execution_id, s.name, s.fence
+            FROM stage_executions AS s
+            JOIN pipeline_executions AS e ON e.execution_id = s.execution_id
+            JOIN worker_registry AS w ON w.worker_id = s.worker_id
+            JOIN replicas AS home ON home.replica_id = w.home
+            JOIN replicas AS driver ON driver.replica_id = e.owner
+            WHERE home.url = $1 AND driver.url = $2 AND s.status IN ('offered', 'running')
+            """,
+            self._deployment.public_url(dialling),
+            self._deployment.public_url(dialled),
+        )
+        stages = tuple((row["execution_id"], row["name"], row["fence"]) for row in rows)
+        self.wounds.append(Wound(planned.do, between(dialling, dialled), at, stages=stages))
 
     async def _found(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """What a wound is about; nothing where PostgreSQL is away as well."""

@@ -43,14 +43,14 @@ class ClientTap:
 
 
 class WorkerTap:
-    """Between a worker and the orchestrators: the address that it is told to dial becomes the link's own.
+    """Between a worker and the orchestrators: the addresses that it is told to turn to become the link's own.
 
-    Both are of the same length, for all ports here have five digits.
+    All are of the same length, for all ports here have five digits.
     """
 
     def __init__(self, replicas: Iterable[int], own: int) -> None:
-        self._replicas = tuple(f"ws://127.0.0.1:{port}/".encode() for port in replicas)
-        self._own = f"ws://127.0.0.1:{own}/".encode()
+        self._replicas = tuple(f"//127.0.0.1:{port}".encode() for port in replicas)
+        self._own = f"//127.0.0.1:{own}".encode()
 
     def asked(self, data: bytes) -> bytes:
         return data

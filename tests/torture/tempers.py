@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from itertools import cycle
 from typing import Any, Final
 
+import orjson
+
 from tests.torture.dialling import DialledWorker, Packet, about, attempt_of
 
 LIE: Final = -1_000_000_000
@@ -22,6 +24,8 @@ class Victim(DialledWorker):
 class Liar(DialledWorker):
     """Does its work, and tells one lie about each attempt before or after."""
 
+    capabilities = ("work", "lie")
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         lies: list[tuple[str, Callable[[Packet], Awaitable[None]]]] = [
@@ -32,6 +36,10 @@ class Liar(DialledWorker):
             ("secondResult", self._second_result),
             ("forgedAccept", self._forged_accept),
             ("brokenFrame", self._broken_frame),
+            ("reportOfOther", self._report_of_other),
+            ("reportUnderWrongFence", self._report_under_wrong_fence),
+            ("reportOfFallingProgress", self._report_of_falling_progress),
+            ("secondReport", self._second_report),
         ]
         self._lies = cycle(lies)
         self._foreign: Packet | None = None
@@ -42,13 +50,16 @@ class Liar(DialledWorker):
         if offer["fence"] % 5 == 0:
             self.diary.note("lie", kind="resultBeforeAccept", **about(offer))
             await self._result_before_accept(offer)
+        elif offer["fence"] % 5 == 1:
+            self.diary.note("lie", kind="reportBeforeAccept", **about(offer))
+            await self._report(offer, "complete", {"result": _false(offer)["result"]})
         await self.accept(offer)
 
     async def work(self, offer: Packet) -> None:
         kind, lie = next(self._lies)
         self.diary.note("lie", kind=kind, **about(offer))
         await self.clock.sleep(offer["inputData"]["ms"] / 1000)
-        if kind == "secondResult":
+        if kind in ("secondResult", "secondReport"):
             await self.deliver(offer)
             await lie(offer)
         else:
@@ -81,6 +92,27 @@ class Liar(DialledWorker):
 
     async def _broken_frame(self, offer: Packet) -> None:
         await self.say({"type": "result", **attempt_of(offer), "status": "perhaps"})
+
+    async def _report_of_other(self, offer: Packet) -> None:
+        foreign = self._foreign or offer
+        if foreign["executionId"] != offer["executionId"]:
+            key = {"executionId": foreign["executionId"], "stageId": foreign["stageId"]}
+            await self._report({**offer, **key}, "complete", {"result": _false(offer)["result"]})
+
+    async def _report_under_wrong_fence(self, offer: Packet) -> None:
+        await self._report({**offer, "fence": offer["fence"] + 1}, "complete", {"result": _false(offer)["result"]})
+
+    async def _report_of_falling_progress(self, offer: Packet) -> None:
+        await self.say({"type": "progress", **attempt_of(offer), "progress": 80})
+        await self._report(offer, "progress", {"progress": 10})
+
+    async def _second_report(self, offer: Packet) -> None:
+        await self._report(offer, "complete", {"result": _false(offer)["result"]})
+
+    async def _report(self, attempt: Packet, verb: str, said: Packet) -> None:
+        """Lie over HTTP, and write down what that was answered with."""
+        status = await self.report(attempt, verb, orjson.dumps({"fence": attempt["fence"], **said}))
+        self.diary.note("lieAnswered", verb=verb, status=status, **about(attempt))
 
 
 class Zombie(DialledWorker):

@@ -10,7 +10,8 @@ import pytest
 
 from tests.torture.checks import Finding, findings_in
 from tests.torture.evidence import Evidence
-from tests.torture.workload import SINGLE
+from tests.torture.tenants import FIRST, SECOND
+from tests.torture.workload import BRAG, SINGLE
 
 FENCE = 1 << 32 | 1
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,14 +23,14 @@ def a_packet(kind: str, seq: int, fence: int = FENCE, worker: str = "good-1") ->
 
 def an_execution(**fields: Any) -> dict[str, Any]:
     given = {"value": 1, "ms": 1, "key": "k"}
-    row = {"execution_id": "e", "template": SINGLE, "status": "completed", "owner": None, "retry_of": None}
-    return {**row, "input": orjson.dumps(given), "result": b"2", "sequence": 9, **fields}
+    row = {"execution_id": "e", "client_id": "c", "template": SINGLE, "status": "completed", "owner": None}
+    return {**row, "retry_of": None, "input": orjson.dumps(given), "result": "2", "sequence": 9, **fields}
 
 
 def a_stage(**fields: Any) -> dict[str, Any]:
     result = orjson.dumps({"value": 2, "fence": FENCE, "by": "good-1"})
-    row = {"status": "completed", "attempt": 1, "settled_fence": FENCE, "worker_id": "good-1", "error": None}
-    return {**row, "result": result, **fields}
+    row = {"client_id": "c", "status": "completed", "attempt": 1, "settled_fence": FENCE, "worker_id": "good-1"}
+    return {**row, "error": None, "losses": None, "result": result, **fields}
 
 
 def a_change(**fields: Any) -> dict[str, Any]:
@@ -37,7 +38,15 @@ def a_change(**fields: Any) -> dict[str, Any]:
 
 
 def a_submission(**fields: Any) -> dict[str, Any]:
-    intent = {"intent": "submit", "key": "k", "outcome": "ack", "status": 202, "execution": "e", "at": 0.0}
+    intent = {
+        "intent": "submit",
+        "tenant": FIRST.name,
+        "key": "k",
+        "outcome": "ack",
+        "status": 202,
+        "execution": "e",
+        "at": 0.0,
+    }
     return {**intent, "concluded": 1.0, **fields}
 
 
@@ -53,7 +62,11 @@ def sound() -> Evidence:
         },
         ledger=(a_submission(),),
         diary=(),
+        tenants={"c": FIRST.name, "d": SECOND.name},
+        gone=(),
         logged=Counter(),
+        errors=Counter(),
+        offences=Counter(),
         faults_logged=(),
     )
 
@@ -104,7 +117,7 @@ def test_a_change_of_what_was_final_is_found() -> None:
 
 
 def test_a_wrong_result_is_found() -> None:
-    assert kinds(replace(sound(), executions={"e": an_execution(result=b"3")})) == {"wrong"}
+    assert kinds(replace(sound(), executions={"e": an_execution(result="3")})) == {"wrong"}
 
 
 def test_a_failure_before_the_tries_are_used_up_is_found() -> None:
@@ -117,13 +130,26 @@ def test_a_failure_before_the_tries_are_used_up_is_found() -> None:
 
 
 def test_a_stage_that_lost_every_worker_may_fail_before_its_tries_are_used_up() -> None:
+    assert findings_in(a_dead_letter("good-1", "good-2", "victim-1")) == []
+
+
+def test_a_stage_that_was_given_up_as_poison_before_it_lost_three_workers_is_found() -> None:
+    assert kinds(a_dead_letter("good-1", "good-2", "good-2")) == {"attempts"}
+
+
+def a_dead_letter(*lost: str) -> Evidence:
     error = orjson.dumps({"code": "poison", "message": "every worker that took it was lost"})
-    evidence = replace(
-        sound(),
-        executions={"e": an_execution(status="failed")},
-        stages={("e", "only"): a_stage(status="failed", result=None, settled_fence=None, error=error)},
-    )
-    assert findings_in(evidence) == []
+    losses = orjson.dumps([[worker, "its lease ended"] for worker in lost])
+    stage = a_stage(status="failed", attempt=3, result=None, settled_fence=None, error=error, losses=losses)
+    return replace(sound(), executions={"e": an_execution(status="failed")}, stages={("e", "only"): stage})
+
+
+@pytest.mark.parametrize(("template", "found"), [(BRAG, set()), (SINGLE, {"attempts"})])
+def test_a_result_that_is_too_large_fails_the_stage_of_a_braggart_and_no_other(template: str, found: set[str]) -> None:
+    error = orjson.dumps({"code": "result_too_large", "message": "the document has 100000000 bytes"})
+    stage = a_stage(status="failed", result=None, settled_fence=None, error=error)
+    failed = an_execution(status="failed", template=template)
+    assert kinds(replace(sound(), executions={"e": failed}, stages={("e", "only"): stage})) == found
 
 
 def test_a_commit_after_an_acknowledged_cancel_is_found() -> None:
@@ -155,3 +181,59 @@ def test_more_attempts_at_once_than_slots_are_found_and_one_that_was_asked_for_t
 
     assert kinds(replace(sound(), stages=stages, diary=twice)) == set()
     assert kinds(replace(sound(), stages=stages, diary=beside)) == {"slots"}
+
+
+def test_a_payload_that_is_not_where_it_should_be_is_lost() -> None:
+    assert kinds(replace(sound(), gone=("the result of e is not under 00",))) == {"lost"}
+
+
+def test_a_key_of_one_tenant_is_not_the_same_key_of_another() -> None:
+    neighbours = an_execution(execution_id="n", client_id="d", result=str(2 + SECOND.adds))
+    asked = a_submission(tenant=SECOND.name, execution="n")
+    assert (
+        findings_in(
+            replace(sound(), executions={**sound().executions, "n": neighbours}, ledger=(a_submission(), asked))
+        )
+        == []
+    )
+
+
+def test_an_execution_by_another_tenants_template_is_wrong() -> None:
+    neighbours = an_execution(client_id="d")
+    asked = a_submission(tenant=SECOND.name)
+    stages = {("e", "only"): a_stage(client_id="d")}
+    assert kinds(replace(sound(), executions={"e": neighbours}, stages=stages, ledger=(asked,))) == {"wrong"}
+
+
+def test_an_execution_that_a_tenant_was_told_of_and_that_is_anothers_is_found() -> None:
+    assert kinds(replace(sound(), ledger=(a_submission(tenant=SECOND.name),))) == {"tenant"}
+
+
+def test_a_stage_of_another_client_than_its_execution_is_found() -> None:
+    assert kinds(replace(sound(), stages={("e", "only"): a_stage(client_id="d")})) == {"tenant"}
+
+
+def test_a_tenant_that_got_at_anothers_execution_is_found() -> None:
+    pry = {"intent": "pry", "tenant": SECOND.name, "execution": "e", "path": "/packets", "outcome": "ack"}
+    assert kinds(replace(sound(), ledger=(a_submission(), pry))) == {"tenant"}
+
+
+@pytest.mark.parametrize(("status", "found"), [(409, set()), (422, set()), (200, {"lie"}), (202, {"lie"})])
+def test_a_lie_that_was_taken_is_found(status: int, found: set[str]) -> None:
+    lie = {"event": "lieAnswered", "worker": "liar-1", "verb": "complete", "stage": "e.only", "fence": FENCE}
+    lie |= {"status": status}
+    assert kinds(replace(sound(), diary=(lie,))) == found
+    assert kinds(replace(sound(), diary=({**lie, "verb": "progress"},))) == set()
+    # Of this one the first result was taken, and all of that is as it should be.
+    assert kinds(replace(sound(), diary=({**lie, "worker": "good-1"},))) == set()
+
+
+@pytest.mark.parametrize("ended", [{}, {"ended": None}, {"ended": "failed"}])
+def test_a_stream_that_never_ended_or_ended_with_something_else_is_found(ended: dict[str, Any]) -> None:
+    watch = {"intent": "watch", "tenant": FIRST.name, "execution": "e", "outcome": "ack", **ended}
+    assert kinds(replace(sound(), ledger=(a_submission(), watch))) == {"stream"}
+
+
+def test_packets_of_an_attempt_in_another_order_are_found() -> None:
+    packets = [a_packet(kind, seq) for seq, kind in enumerate(("offer", "process", "accept", "result", "ack"))]
+    assert kinds(replace(sound(), packets={"e": packets})) == {"record"}

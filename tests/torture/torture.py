@@ -1,7 +1,7 @@
 """One storm from its seed to its verdict: warm, rage, heal, be still, check."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,29 +12,32 @@ import asyncpg
 
 from orchestrator.client import BatonClient
 from orchestrator.core.seams import Clock
-from orchestrator.system import SystemClock
-from tests.integration.system import API_KEY
+from orchestrator.store.accounts import AccountTables
+from orchestrator.store.database import Database
+from orchestrator.system import SystemClock, TimeOrderedIds
 from tests.torture.chance import stream
 from tests.torture.checks import Finding, findings_in
 from tests.torture.client import TortureClient
 from tests.torture.deployment import ORCHESTRATORS, TARGETS, Death, Deployment, to_clients
 from tests.torture.diary import EAR
 from tests.torture.evidence import Evidence, gathered
-from tests.torture.faults import Sometimes
+from tests.torture.faults import PROVOKED_BY, UNHURRIED, UNHURRIED_S, Sometimes
 from tests.torture.happenings import Happenings
 from tests.torture.ledger import Ledger
 from tests.torture.rarities import seen_in
 from tests.torture.recovery import Recovery, recoveries
 from tests.torture.schedule import Schedule, make_schedule
 from tests.torture.storm import Storm
-from tests.torture.workload import SIGNAL_VALUE, TEMPLATES
+from tests.torture.tenants import FIRST, SECOND, TENANTS, Tenant, enrol
+from tests.torture.workload import SIGNAL_VALUE, templates_of
 
 LEASE_S: Final = 3.0
-CLIENTS: Final = 8
+CLIENTS: Final[dict[Tenant, int]] = {FIRST: 6, SECOND: 2}
 _WARM: Final = 8
 """Results that have been acknowledged before the first fault."""
 _WARM_S: Final = 120.0
 _STILL_S: Final = 120.0
+_STREAMS_END_S: Final = 30.0
 _LOOK_S: Final = 0.5
 
 
@@ -58,7 +61,14 @@ class Verdict:
 
     @property
     def unseen(self) -> list[str]:
-        return [rarity.value for rarity, times in self.sometimes.items() if not times]
+        """What had to be seen, and was not."""
+        return [rarity.value for rarity, times in self.sometimes.items() if not times and self._has_to_show(rarity)]
+
+    def _has_to_show(self, rarity: Sometimes) -> bool:
+        """Under the faults that were planned, in the time that there was."""
+        if rarity in PROVOKED_BY:
+            return self.schedule.planned()[PROVOKED_BY[rarity]] > 0
+        return rarity not in UNHURRIED or self.schedule.storm_s >= UNHURRIED_S
 
     @property
     def holds(self) -> bool:
@@ -76,6 +86,7 @@ class Torture:
         self._happenings = Happenings(self._clock)
         self._deployment = Deployment(folder, schedule.seed, schedule.lease_s, self._happenings, self._clock)
         self._ledgers: list[Path] = []
+        self._acknowledged: list[tuple[Tenant, str]] = []
 
     async def run(self) -> Verdict:
         (self._folder / "schedule.json").write_bytes(self._schedule.encoded())
@@ -84,9 +95,13 @@ class Torture:
             stack.push_async_callback(self._deployment.stop)
             await self._deployment.start()
             await self._prepare()
-            clients = [await stack.enter_async_context(self._client(number)) for number in range(CLIENTS)]
-            stormy = await stack.enter_async_context(self._client(CLIENTS))
-            storm = Storm(self._deployment, stormy)
+            clients = [
+                await stack.enter_async_context(self._client(tenant, number))
+                for tenant, most in CLIENTS.items()
+                for number in range(most)
+            ]
+            stormy = {tenant: await stack.enter_async_context(self._client(tenant, "storm")) for tenant in TENANTS}
+            storm = Storm(self._deployment, stormy[FIRST], stormy[SECOND])
             over = asyncio.Event()
             async with asyncio.TaskGroup() as group:
                 for client in clients:
@@ -96,37 +111,53 @@ class Torture:
                 await self._clock.sleep(_LOOK_S)
                 over.set()
             await self._be_still(stormy)
-            return await self._judge(storm, [*clients, stormy])
+            await asyncio.gather(*(client.settled(_STREAMS_END_S) for client in clients))
+            return await self._judge(storm, [*clients, *stormy.values()])
 
     async def _prepare(self) -> None:
-        """The audit's triggers in the database, the templates in the orchestrator."""
+        """The triggers in the database, the second tenant, each tenant's templates in the orchestrator."""
         connection = await self._deployment.postgres.connect()
-        await connection.execute(files("tests.torture").joinpath("audit.sql").read_text(encoding="utf-8"))
+        for source in ("audit.sql", "storage.sql"):
+            await connection.execute(files("tests.torture").joinpath(source).read_text(encoding="utf-8"))
         await connection.close()
+        database = Database(self._deployment.postgres.dsn)
+        await database.open()
+        await enrol(SECOND, AccountTables(database), TimeOrderedIds())
+        await database.close()
         url = f"http://127.0.0.1:{self._deployment.ports[ORCHESTRATORS[0]]}"
-        async with BatonClient(url, API_KEY) as client:
-            for source in TEMPLATES.values():
-                await client.publish_template(source.encode())
+        for tenant in TENANTS:
+            async with BatonClient(url, tenant.api_key) as client:
+                for template in templates_of(tenant.adds):
+                    await client.publish_template(template.encode())
 
-    def _client(self, number: int) -> TortureClient:
+    def _client(self, tenant: Tenant, number: int | str) -> TortureClient:
         name = f"client-{number}"
-        path = self._folder / f"{name}.ledger.jsonl"
+        path = self._folder / f"{tenant.name}-{name}.ledger.jsonl"
         self._ledgers.append(path)
-        links = tuple(self._deployment.links[to_clients(orchestrator)] for orchestrator in ORCHESTRATORS)
-        chance = stream(self._schedule.seed, name)
-        return TortureClient(name, links, Ledger(path, self._clock), chance, self._happenings, self._clock)
+        return TortureClient(
+            name,
+            tenant,
+            tuple(self._deployment.links[to_clients(orchestrator)] for orchestrator in ORCHESTRATORS),
+            Ledger(path, tenant.name, self._clock),
+            stream(self._schedule.seed, tenant.name, name),
+            self._happenings,
+            self._clock,
+            self._acknowledged,
+        )
 
     async def _warmed(self) -> None:
         async with asyncio.timeout(_WARM_S):
             await self._happenings.nth("committed", _WARM)
 
-    async def _be_still(self, client: TortureClient) -> None:
+    async def _be_still(self, stormy: Mapping[Tenant, TortureClient]) -> None:
         """Nothing more is hurt or asked for; what waits for a client gets it. Ends when all have, or in good time."""
+        clients = {tenant.name: client for tenant, client in stormy.items()}
         connection = await self._deployment.postgres.connect()
         try:
             async with asyncio.timeout(_STILL_S):
                 while rows := await connection.fetch(_UNFINISHED):
                     for row in rows:
+                        client = clients[row["tenant"]]
                         if row["status"] == "paused":
                             await client.command("resume", row["execution_id"])
                         elif row["status"] == "waiting":
@@ -140,7 +171,8 @@ class Torture:
     async def _judge(self, storm: Storm, clients: Sequence[TortureClient]) -> Verdict:
         connection: asyncpg.Connection = await self._deployment.postgres.connect()
         try:
-            evidence = await gathered(connection, self._folder, self._ledgers)
+            artifacts = self._deployment.data_folder / "artifacts"
+            evidence = await gathered(connection, self._folder, artifacts, self._ledgers)
         finally:
             await connection.close()
         (self._folder / "storm.log").write_text("\n".join(storm.journal) + "\n")
@@ -159,7 +191,8 @@ class Torture:
 
 
 _UNFINISHED: Final = """
-SELECT execution_id, status FROM pipeline_executions WHERE status NOT IN ('completed', 'failed', 'cancelled')
+SELECT e.execution_id, e.status, c.name AS tenant FROM pipeline_executions AS e JOIN clients AS c USING (client_id)
+WHERE e.status NOT IN ('completed', 'failed', 'cancelled')
 """
 
 

@@ -1,6 +1,6 @@
 """What the clients ask for, and what has to come out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -15,41 +15,41 @@ SIGNAL: Final = "torture_signal"
 SLOW: Final = "torture_slow"
 SINGLE: Final = "torture_single"
 POISON: Final = "torture_poison"
+BULK: Final = "torture_bulk"
+"""What goes in and comes out is larger than a row takes."""
+LIE: Final = "torture_lie"
+"""Only liars do it: whoever lies is asked last for what others do as well, and would hardly get to it."""
+BOAST: Final = "torture_boast"
+"""Its worker first reports more than is taken, as a frame and over HTTP, and then what is right."""
+BRAG: Final = "torture_brag"
+"""Its worker answers with more than is taken, and that is all it has."""
 
 _DEFAULTS: Final = f"defaults: {{timeout: 30s, retry: {{max: {MOST_ATTEMPTS}, backoff: 50ms..500ms}}}}"
-_FIRST: Final = 'action: work, with: {values: ["${input.value}"], ms: "${input.ms}"}'
 
 
-def _after(*stages: str) -> str:
-    values = ", ".join(f'"${{stages.{stage}.output.value}}"' for stage in stages)
-    return f'needs: [{", ".join(stages)}], action: work, with: {{values: [{values}], ms: "${{input.ms}}"}}'
-
-
-def _fan() -> str:
-    branches = [f"branch{number}" for number in range(BRANCHES)]
-    lines = [f"  {branch}: {{{_after('first')}}}" for branch in branches]
-    return "\n".join([f"  first: {{{_FIRST}}}", *lines, f"  last: {{{_after(*branches)}}}"])
-
-
-TEMPLATES: Final[Mapping[str, str]] = {
-    CHAIN: f"""template: {CHAIN}
+def templates_of(adds: int) -> Sequence[str]:
+    """The sources of all templates of a tenant; the first stage of each adds so much."""
+    values = f'values: ["${{input.value}}", {adds}]'
+    first = f'action: work, with: {{{values}, ms: "${{input.ms}}"}}'
+    return (
+        f"""template: {CHAIN}
 {_DEFAULTS}
 stages:
-  one: {{{_FIRST}}}
+  one: {{{first}}}
   two: {{{_after("one")}}}
   three: {{{_after("two")}}}
 output: "${{stages.three.output.value}}"
 """,
-    FAN: f"""template: {FAN}
+        f"""template: {FAN}
 {_DEFAULTS}
 stages:
-{_fan()}
+{_fan(first)}
 output: "${{stages.last.output.value}}"
 """,
-    SIGNAL: f"""template: {SIGNAL}
+        f"""template: {SIGNAL}
 {_DEFAULTS}
 stages:
-  before: {{{_FIRST}}}
+  before: {{{first}}}
   approval: {{needs: [before], wait: {{signal: approved, timeout: 10m}}}}
   after:
     needs: [before, approval]
@@ -57,27 +57,49 @@ stages:
     with: {{values: ["${{stages.before.output.value}}", "${{stages.approval.output}}"], ms: "${{input.ms}}"}}
 output: "${{stages.after.output.value}}"
 """,
-    SLOW: f"""template: {SLOW}
+        f"""template: {BULK}
 {_DEFAULTS}
 stages:
-  only: {{{_FIRST}}}
-output: "${{stages.only.output.value}}"
+  one:
+    action: work
+    with: {{{values}, ms: "${{input.ms}}", bulk: "${{input.bulk}}"}}
+  two:
+    needs: [one]
+    action: work
+    with: {{values: ["${{stages.one.output.value}}"], ms: "${{input.ms}}", bulk: "${{stages.one.output.bulk}}"}}
+output: {{value: "${{stages.two.output.value}}", bulk: "${{stages.two.output.bulk}}"}}
 """,
-    SINGLE: f"""template: {SINGLE}
+        *(
+            f"""template: {name}
 {_DEFAULTS}
 stages:
-  only: {{{_FIRST}}}
+  only: {{action: {action}, with: {{{values}, ms: "${{input.ms}}"}}}}
 output: "${{stages.only.output.value}}"
-""",
-    POISON: f"""template: {POISON}
+"""
+            for name, action in ((SLOW, "work"), (SINGLE, "work"), (LIE, "lie"), (BOAST, "boast"), (BRAG, "brag"))
+        ),
+        f"""template: {POISON}
 defaults: {{timeout: 30s, retry: {{max: {POISON_ATTEMPTS}, backoff: 50ms..50ms}}}}
 stages:
-  only: {{action: poison, with: {{values: ["${{input.value}}"], ms: 0}}}}
+  only: {{action: poison, with: {{{values}, ms: 0}}}}
 output: "${{stages.only.output.value}}"
 """,
-}
+    )
+
+
+def _after(*stages: str) -> str:
+    values = ", ".join(f'"${{stages.{stage}.output.value}}"' for stage in stages)
+    return f'needs: [{", ".join(stages)}], action: work, with: {{values: [{values}], ms: "${{input.ms}}"}}'
+
+
+def _fan(first: str) -> str:
+    branches = [f"branch{number}" for number in range(BRANCHES)]
+    lines = [f"  {branch}: {{{_after('first')}}}" for branch in branches]
+    return "\n".join([f"  first: {{{first}}}", *lines, f"  last: {{{_after(*branches)}}}"])
+
 
 SIGNAL_VALUE: Final = 1000
+_BULK_BYTES: Final = 100_000
 NEEDS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     FAN: {"last": tuple(f"branch{number}" for number in range(BRANCHES))},
 }
@@ -93,31 +115,43 @@ class Order:
     ms: int
 
     def body(self, key: str | None) -> dict[str, Any]:
-        return {"template": self.template, "input": {"value": self.value, "ms": self.ms, "key": key}}
+        given: dict[str, Any] = {"value": self.value, "ms": self.ms, "key": key}
+        if self.template == BULK:
+            given["bulk"] = bulk_of(self.value)
+        return {"template": self.template, "input": given}
 
 
 def drawn(chance: Random) -> Order:
-    """An order as chance has it: mostly short, some wide, some that wait, some slow."""
-    template = chance.choices((CHAIN, FAN, SIGNAL, SLOW, SINGLE), (40, 20, 12, 8, 20))[0]
+    """An order as chance has it: mostly short, some wide, some that wait, some slow, some large, some lies."""
+    template = chance.choices((CHAIN, FAN, SIGNAL, SLOW, SINGLE, BULK, LIE), (36, 18, 12, 6, 10, 6, 12))[0]
     ms = chance.randint(3000, 6000) if template == SLOW else chance.choice((1, 10, 50, 200))
     return Order(template, chance.randint(0, 10**6), ms)
 
 
-def expected(template: str, value: int) -> int | None:
-    """The result of a completed execution; None for one that never completes."""
+def bulk_of(value: int) -> str:
+    """Text that no row takes, another for every value."""
+    return f"{value}, " * (_BULK_BYTES // len(f"{value}, "))
+
+
+def expected(template: str, value: int, adds: int) -> Any:
+    """The result of a completed execution whose tenant's templates add so much; None for one that never completes."""
+    whole = value + adds
     match template:
         case "torture_chain":
-            return value + 3
+            return whole + 3
         case "torture_fan":
-            return BRANCHES * (value + 2) + 1
+            return BRANCHES * (whole + 2) + 1
         case "torture_signal":
-            return value + 1 + SIGNAL_VALUE + 1
-        case "torture_poison":
+            return whole + 1 + SIGNAL_VALUE + 1
+        case "torture_bulk":
+            return {"value": whole + 2, "bulk": bulk_of(value)}
+        case "torture_poison" | "torture_brag":
             return None
         case _:
-            return value + 1
+            return whole + 1
 
 
 def made(given: Mapping[str, Any], fence: int, worker_id: str) -> dict[str, Any]:
-    """What an honest worker answers: the sum and one, and under which fence who made it."""
-    return {"value": sum(given["values"]) + 1, "fence": fence, "by": worker_id}
+    """What an honest worker answers: the sum and one, under which fence who made it, and the bulk that it was given."""
+    bulk = {"bulk": given["bulk"]} if given.get("bulk") is not None else {}
+    return {"value": sum(given["values"]) + 1, "fence": fence, "by": worker_id, **bulk}

@@ -23,6 +23,12 @@ def test_without_estimates_history_speaks_and_without_history_nobody() -> None:
     assert expected_hold([], None) is None
 
 
+def test_the_estimate_of_a_worker_of_which_no_slot_can_be_had_does_not_count() -> None:
+    assert expected_hold([Offering(0, 100.0), Offering(1, 500.0)], None) == 500.0
+    assert expected_hold([Offering(0, 100.0)], History(40.0)) == 40.0
+    assert expected_hold([Offering(0, 100.0)], None) is None
+
+
 @pytest.mark.parametrize(
     ("before", "held_ms", "estimate_ms", "after"),
     [

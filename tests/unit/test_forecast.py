@@ -98,6 +98,7 @@ def test_nothing_is_told_of_a_stage_that_waits_for_a_signal_or_that_nobody_offer
         (chain(100.0, 50.0), [workers(2, "read"), workers(1, "read", "make")], 50.0),
         (chain(100.0, None), [workers(2)], None),
         (DIAMOND, [workers(4, "read")], None),
+        (chain(100.0), [workers(0)], None),
         (Route(()), [workers(4)], 0.0),
     ],
 )

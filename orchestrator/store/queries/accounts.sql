@@ -1,8 +1,9 @@
 -- Who may call: clients, their keys and users, sessions, the workers' secrets. Secrets are here as hashes only.
 
 -- name: first_start
--- One replica at a time makes the first credentials; the others then find them.
-SELECT pg_advisory_xact_lock(hashtext('baton.credentials'));
+-- One replica at a time makes the first credentials; the others then find them. Its transaction stands still meanwhile.
+SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+    pg_advisory_xact_lock(hashtext('baton.credentials'));
 
 -- name: by_key
 SELECT c.client_id, c.name, k.scopes, NULL AS user_id, NULL AS role
