@@ -4,6 +4,7 @@ A statement that fails may fail before it was carried out or after: whoever sent
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 import asyncpg
@@ -114,11 +115,9 @@ class Connection:
     async def call(self, name: str, statement: Callable[[], T], *, writes: bool = False) -> T:
         outcome = self._world.loop.create_future()
 
-        def answer(value: object) -> None:
-            self._life.deliver(lambda: conclude(outcome, value))
-
-        self._life.deliver(lambda: self._server.receive(name, statement, writes, answer))
+        answer = partial(self._life.deliver, conclude, outcome)
+        self._life.deliver(self._server.receive, name, statement, writes, answer)
         return cast(T, await outcome)
 
     def push(self, callback: Callable[[], None]) -> None:
-        self._server.push(lambda: self._life.deliver(callback))
+        self._server.push(partial(self._life.deliver, callback))

@@ -6,6 +6,7 @@ sides until a ping goes unanswered.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from orchestrator.dispatch.replica import Replica
@@ -111,7 +112,7 @@ class Network:
         ways = (caller.name.partition("#")[0], process.name)
 
         def answered(value: object) -> None:
-            caller.deliver(lambda: conclude(outcome, value))
+            caller.deliver(conclude, outcome, value)
 
         def arrived(ask: object) -> None:
             if process.replica is None or not process.serves:
@@ -125,12 +126,12 @@ class Network:
                     value = await request(replica)
                 except Exception as error:
                     value = error
-                life.deliver(lambda: Channel(self, *ways, answered).send(value))
+                life.deliver(Channel(self, *ways, answered).send, value)
 
             life.deliver(lambda: process.spawn(serve()))
 
-        caller.deliver(lambda: Channel(self, *ways, arrived).send(None))
-        caller.later(PATIENCE, lambda: conclude(outcome, Unanswered("no answer in time")))
+        caller.deliver(Channel(self, *ways, arrived).send, None)
+        caller.later(PATIENCE, partial(conclude, outcome, Unanswered("no answer in time")))
         return cast(T, await outcome)
 
     def dial(self, worker: Caller, process: "ReplicaProcess") -> "Link":
@@ -190,8 +191,7 @@ class Link:
         self._down = Channel(network, self.worker_id, process.name, self._reach_worker)
         self._up = Channel(network, self.worker_id, process.name, self._reach_replica)
         assert self._replica is not None
-        home = self._replica.home
-        self._replica_life.deliver(lambda: home.connected(self.worker_id, self))
+        self._replica_life.deliver(self._replica.home.connected, self.worker_id, self)
 
     # ------------------------------------------------------------------------------------------- the replica's side
 
@@ -212,7 +212,7 @@ class Link:
     # -------------------------------------------------------------------------------------------- the worker's side
 
     def say(self, packet: WorkerPacket) -> None:
-        self._worker_life.deliver(lambda: self._up.send(packet))
+        self._worker_life.deliver(self._up.send, packet)
 
     def end(self, after: float) -> None:
         """Both sides notice after so many seconds, each in its own time."""
@@ -231,7 +231,7 @@ class Link:
 
     def _reach_worker(self, packet: OrchestratorPacket) -> None:
         if self.is_open:
-            self._worker_life.deliver(lambda: self._worker.receive(packet))
+            self._worker_life.deliver(self._worker.receive, packet)
 
     def _reach_replica(self, packet: WorkerPacket) -> None:
         if not self.is_open:
@@ -247,6 +247,5 @@ class Link:
             self.end(0.0)
             return
         world.trace.say(self.worker_id, "->", self.process.name, frame.decode())
-        replica = self._replica
-        if replica is not None:
-            self._replica_life.deliver(lambda: replica.reception.receive(self.worker_id, packets))
+        if self._replica is not None:
+            self._replica_life.deliver(self._replica.reception.receive, self.worker_id, packets)

@@ -30,7 +30,7 @@ from tests.simulation.trace import Trace
 from tests.simulation.worker import SimulatedWorker, Temper
 from tests.simulation.world import World
 
-REPLICAS: Final = 3
+MOST_REPLICAS: Final = 3
 CLIENTS: Final = 2
 EXECUTIONS: Final = 5
 """Of each client, before retries."""
@@ -117,7 +117,7 @@ class _Cluster:
         server, blobs, ids = Server(world, self.tables), MemoryBlobs(), CountedIds()
         self.replicas = [
             ReplicaProcess(world, f"replica_{number}", self.network, server, versions, blobs, ids)
-            for number in range(REPLICAS)
+            for number in range(chance.randint(1, MOST_REPLICAS))
         ]
         self.workers = [
             SimulatedWorker(world, self.network, self.replicas, worker_id, temper, slots[worker_id])

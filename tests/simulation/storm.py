@@ -40,7 +40,8 @@ class Storm:
     def _strikes(self) -> tuple[Callable[[], None], ...]:
         lease = self._world.pace.lease
         chance, server = self._chance, self._server
-        (replica, peer), worker = chance.sample(self._replicas, 2), chance.choice(self._workers)
+        replica, worker = chance.choice(self._replicas), chance.choice(self._workers)
+        neighbour = chance.choice([one.name for one in self._replicas if one is not replica] or [worker.worker_id])
         seconds = 0.2 + 2.5 * chance.random()
         return (
             replica.kill,
@@ -56,7 +57,7 @@ class Storm:
             lambda: server.refuse_writes(Fault.READ_ONLY, seconds),
             lambda: server.slow_down(2 * seconds),
             lambda: self._network.cut(worker.worker_id, replica.name, 3 * seconds),
-            lambda: self._network.cut(peer.name, replica.name, 3 * seconds),
+            lambda: self._network.cut(neighbour, replica.name, 3 * seconds),
         )
 
     def _restart_fleet(self) -> None:

@@ -7,6 +7,7 @@ and keeps each result until it is acked; what it wrote down outlives its crashes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 from orchestrator.dispatch.replica import Replica
@@ -240,8 +241,8 @@ class SimulatedWorker:
         fence, takes = held.offer.fence, 0.1 + 0.9 * self._chance.random()
         if self._misbehaves(Temper.SLOW, 0.5):
             takes += 5 * self._chance.random()
-        self.life.later(takes / 2, lambda: self._half_way(fence))
-        self.life.later(takes, lambda: self._finish(fence))
+        self.life.later(takes / 2, partial(self._half_way, fence))
+        self.life.later(takes, partial(self._finish, fence))
         if self._misbehaves(Temper.ZOMBIE, 0.4):
             self._world.fire(Fault.LATE, self.worker_id)
             self.stall(self._world.pace.lease * (1.0 + self._chance.random()))
