@@ -38,3 +38,4 @@ class Fault(StrEnum):
     LIE_SECOND = "lie: a second different result"
     LIE_EARLY = "lie: result before accept"
     LIE_FALL = "lie: progress that falls"
+    LIE_ANSWER = "lie: an answer that is none"

@@ -17,8 +17,8 @@ from tests.simulation.faults import Fault
 from tests.simulation.world import Life, World, conclude
 
 if TYPE_CHECKING:
+    from tests.simulation.calling import Served
     from tests.simulation.checker import Checker
-    from tests.simulation.peering import Connection
     from tests.simulation.replica import ReplicaProcess
 
 T = TypeVar("T")
@@ -50,6 +50,19 @@ class Caller(Protocol):
     def unlinked(self, link: "Link") -> None: ...
 
 
+class Connection(Protocol):
+    """What ends when one of its two ends does, or when the way between them is cut."""
+
+    @property
+    def ends(self) -> frozenset[str]: ...
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def end(self, after: float) -> None:
+        """Both ends notice after so many seconds."""
+
+
 class Network:
     """All ways between processes; they are known by their names."""
 
@@ -59,10 +72,11 @@ class Network:
         self.chance = world.chance.stream("network")
         self.links: list[Link] = []
         self.replicas: dict[str, ReplicaProcess] = {}
-        self.connections: list[Connection] = []
-        """Those between replicas."""
+        self.served: dict[str, Served] = {}
+        """Workers that are called, by their ids."""
         self.offers: list[tuple[str, Offer]] = []
         """What was offered so far, and to whom: lying workers overhear it."""
+        self._connections: list[Connection] = []
         self._background: set[asyncio.Task[None]] = set()
         self._cut: dict[tuple[str, str], float] = {}
 
@@ -79,7 +93,7 @@ class Network:
         for link in self.links:
             if {link.worker_id, link.process.name} == {one, other} and seconds > PATIENCE:
                 link.end(PATIENCE)
-        for connection in self.connections:
+        for connection in self._connections:
             if connection.ends == {one, other} and seconds > PATIENCE:
                 connection.end(PATIENCE)
 
@@ -91,9 +105,19 @@ class Network:
         for link in self.links:
             if link.process is process and link.is_open:
                 link.end(0.0 if self.chance.happens(0.7) else PATIENCE)
-        for connection in self.connections:
+        for connection in self._connections:
             if process.name in connection.ends and connection.is_open:
                 connection.end(0.0 if self.chance.happens(0.7) else PATIENCE)
+
+    def hang_up(self, name: str, after: float) -> None:
+        """All connections of this process end; the other side notices after so many seconds."""
+        for connection in self._connections:
+            if name in connection.ends and connection.is_open:
+                connection.end(after)
+
+    def hold(self, connection: "Connection") -> None:
+        """Know the connection, to end it when something happens to one of its ends."""
+        self._connections = [*(other for other in self._connections if other.is_open), connection]
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what belongs to no replica."""

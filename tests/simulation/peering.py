@@ -70,7 +70,7 @@ class Connection:
         self.answering = End(self, answering_life)
         self._network = network
         self._last = {id(self.dialling): 0.0, id(self.answering): 0.0}
-        network.connections = [*(other for other in network.connections if other.is_open), self]
+        network.hold(self)
 
     def carry(self, sender: "End", frame: bytes) -> None:
         network, receiver = self._network, self.answering if sender is self.dialling else self.dialling

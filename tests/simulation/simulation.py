@@ -20,6 +20,7 @@ from tests.simulation.checker import Checker, Violation
 from tests.simulation.client import CLIENT, SimulatedClient
 from tests.simulation.database import Server
 from tests.simulation.faults import Fault
+from tests.simulation.http_worker import HttpWorker
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.replica import ReplicaProcess
@@ -27,13 +28,16 @@ from tests.simulation.store import MemoryBlobs, Version
 from tests.simulation.storm import Storm
 from tests.simulation.tables import Tables
 from tests.simulation.trace import Trace
-from tests.simulation.worker import SimulatedWorker, Temper
+from tests.simulation.worker import SimulatedWorker
+from tests.simulation.worker_process import Temper, WorkerProcess
 from tests.simulation.world import World
 
 MOST_REPLICAS: Final = 3
 CLIENTS: Final = 2
 EXECUTIONS: Final = 5
 """Of each client, before retries."""
+DIALLING: Final = 0.6
+"""How probable it is that a worker dials; the others are called over HTTP."""
 STORM_SECONDS: Final = 14.0
 BOUND_SECONDS: Final = 60.0
 """So long after the last fault every execution has ended."""
@@ -120,7 +124,7 @@ class _Cluster:
             for number in range(chance.randint(1, MOST_REPLICAS))
         ]
         self.workers = [
-            SimulatedWorker(world, self.network, self.replicas, worker_id, temper, slots[worker_id])
+            self._worker(chance, worker_id, temper, slots[worker_id])
             for worker_id, temper in zip(slots, tempers, strict=True)
         ]
         self.clients = [
@@ -128,6 +132,15 @@ class _Cluster:
             for number in range(CLIENTS)
         ]
         self.storm = Storm(world, self.network, server, self.replicas, self.workers)
+
+    def _worker(self, chance: Chance, worker_id: str, temper: Temper, slots: int) -> WorkerProcess:
+        """One that dials, or one that is called."""
+        if chance.happens(DIALLING):
+            return SimulatedWorker(self.world, self.network, self.replicas, worker_id, temper, slots)
+        knows_attempts = chance.happens(0.5)
+        return HttpWorker(
+            self.world, self.network, self.replicas, worker_id, temper, slots, knows_attempts=knows_attempts
+        )
 
     async def run(self) -> None:
         self.world.loop.set_exception_handler(self._on_exception)

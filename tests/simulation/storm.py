@@ -7,7 +7,7 @@ from tests.simulation.database import Server
 from tests.simulation.faults import Fault
 from tests.simulation.network import Network
 from tests.simulation.replica import ReplicaProcess
-from tests.simulation.worker import SimulatedWorker
+from tests.simulation.worker_process import WorkerProcess
 from tests.simulation.world import World
 
 STRIKES: Final = 14
@@ -22,7 +22,7 @@ class Storm:
         network: Network,
         server: Server,
         replicas: Sequence[ReplicaProcess],
-        workers: Sequence[SimulatedWorker],
+        workers: Sequence[WorkerProcess],
     ) -> None:
         self._world = world
         self._network = network

@@ -26,6 +26,7 @@ PACE: Final = Pace(
     sweep=0.5,
     poll=1.0,
     talk=0.25,
+    call_timeout=2.0,
 )
 LATE_TIMER: Final = 0.004
 """Seconds by which a timer may go off late."""
