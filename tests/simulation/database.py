@@ -21,7 +21,8 @@ WAY: Final = 0.002
 RESETS: Final = 0.012
 """How probable it is that a statement's connection breaks while there are faults."""
 SLOWEST: Final = 3.5
-LOST_PUSHES: Final = 0.1
+LOST_PUSHES: Final = (0.0, 0.1, 1.0)
+"""How probable it is, in a history and also when there are no faults any more, that what was pushed is lost."""
 
 
 class Server:
@@ -32,6 +33,7 @@ class Server:
         self._world = world
         self._chance = world.chance.stream("database")
         self._life = Life(world, "postgres")
+        self._lost_pushes = self._chance.choice(LOST_PUSHES)
         self._away_until = 0.0
         self._refuses: tuple[Fault, float] | None = None
         self._slow_until = 0.0
@@ -90,7 +92,9 @@ class Server:
 
     def push(self, callback: Callable[[], None]) -> None:
         """Send what nobody asked for; it may be lost."""
-        if self._world.is_calm or not self._chance.happens(LOST_PUSHES):
+        if self._chance.happens(self._lost_pushes):
+            self._world.fire(Fault.HINT)
+        else:
             self._world.loop.call_later(self._chance.random() * WAY, callback)
 
     def _outcome(self, statement: Callable[[], object], writes: bool) -> object:

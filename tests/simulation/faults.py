@@ -24,6 +24,7 @@ class Fault(StrEnum):
     RESET = "reset mid-COMMIT"
     DISK_FULL = "data disk full"
     SLOW = "slow / lock held"
+    HINT = "hint lost"
     READ_ONLY = "read-only after failover"
     PARTITION = "partition, half-open"
     LOSS = "loss"

@@ -287,7 +287,7 @@ def test_a_result_is_not_answered_while_the_database_that_would_know_of_it_is_aw
         worker.say(completed(process, {"value": 2}))
         await final(replica, queued.execution_id)
         worker.received.clear()
-        wire.broken.add("whereabouts")
+        wire.broken.add("owner_of")
         worker.say(completed(process, {"value": 2}))
         with pytest.raises(TimeoutError):
             await replica.reports.result("w", completed(process, {"value": 2}))
