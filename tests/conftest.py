@@ -102,5 +102,21 @@ async def _open_once(dsn: str) -> None:
         await database.close()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests recorded as the property `told`, in whichever process they ran."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    told = sorted(
+        str(value)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "told"
+    )
+    if told:
+        terminalreporter.section("what tests told")
+        for line in told:
+            terminalreporter.line(line)
+
+
 def _new_name(kind: str) -> str:
     return f"baton_{kind}_{secrets.token_hex(8)}"

@@ -6,7 +6,8 @@ it broke and can be resumed.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Annotated, Final
 
 import structlog
@@ -75,13 +76,7 @@ class Streams:
             await response.write(_PREAMBLE + _encoded(told.of_snapshot(snapshot)))
             written_at = clock.monotonic()
             while not (told.ended or self._closing or _is_gone(call.request)):
-                notices = await watcher.next(QUIET_SECONDS)
-                events: list[Event] = []
-                if watcher.behind:
-                    # Cleared before the read: what is lost during it is noticed at the next turn.
-                    watcher.behind = False
-                    events = told.of_snapshot(await _read(call, execution_id))
-                events += told.of_notices(notices)
+                events = await next_events(watcher, told, partial(_read, call, execution_id))
                 if events:
                     await response.write(_encoded(events))
                     written_at = clock.monotonic()
@@ -95,6 +90,17 @@ class Streams:
                 raise
             log.warning("stream.broken", execution_id=execution_id, error=repr(error))
         return response
+
+
+async def next_events(watcher: Watcher, told: Told, read: Callable[[], Awaitable[Snapshot]]) -> list[Event]:
+    """What a stream tells next, after its first snapshot; nothing after a quiet while."""
+    notices = await watcher.next(QUIET_SECONDS)
+    events: list[Event] = []
+    if watcher.behind:
+        # Cleared before the read: what is lost during it is noticed at the next turn.
+        watcher.behind = False
+        events = told.of_snapshot(await read())
+    return events + told.of_notices(notices)
 
 
 STREAMS: Final = web.AppKey("streams", Streams)

@@ -220,6 +220,12 @@ class Checker:
             self.violate("durable before acked", f"the cancel of {execution_id} was acknowledged and is not there")
         self.cancelled.add(execution_id)
 
+    def told_the_end(self, execution_id: str, status: str) -> None:
+        """A client that watches is told that the execution has ended so."""
+        durable = self.tables.executions[execution_id]["status"]
+        if durable != status or status not in FINAL_EXECUTIONS:
+            self.violate("streams", f"{execution_id} is {durable}, its stream ended with {status}")
+
     # ------------------------------------------------------------------------------------------------------ at the end
 
     def conclude(self) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from tests.simulation.ablations import ABLATIONS
 from tests.simulation.simulation import Outcome, simulate
 
-AT_ONCE: Final = 8
+AT_ONCE: Final = 4
 """Seeds that a process takes at a time."""
 
 

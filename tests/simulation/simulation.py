@@ -166,6 +166,8 @@ class _Cluster:
                     row = self.tables.executions[execution_id]
                     stages = {stage["name"]: stage["status"] for stage in self.tables.stages_of(execution_id)}
                     self.checker.violate("I5", execution_id, row["status"], row["owner"], row["owner_epoch"], stages)
+                for watch in [one for client in self.clients for one in client.watched if not one.has_ended]:
+                    self.checker.violate("streams", f"{watch.execution_id}: no end after {watch.last_event_id}")
                 return
             if self.world.is_calm:
                 await self._move_on(stuck)

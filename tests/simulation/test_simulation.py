@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def test_no_history_breaks_an_invariant_and_every_fault_strikes() -> None:
     assert fired.total() >= FAULTS_A_SEED * len(FIXED_SEEDS)
 
 
-def test_a_history_that_nobody_has_seen_before_breaks_no_invariant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_history_that_nobody_has_seen_before_breaks_no_invariant(
+    record_property: Callable[[str, object], None],
+) -> None:
     seed = secrets.randbits(40)
-    with capsys.disabled():
-        sys.stdout.write(f"\nrandom seed {seed}: python -m tests.simulation --seed {seed}\n")
+    record_property("told", f"random seed {seed}: python -m tests.simulation --seed {seed}")
 
     outcome = simulate(seed)
 
@@ -41,18 +43,18 @@ def test_a_history_that_nobody_has_seen_before_breaks_no_invariant(capsys: pytes
 
 
 @pytest.mark.timeout(240)
-def test_seeds_are_the_same_histories_again_in_another_process_with_another_hash_seed() -> None:
+def test_seeds_are_the_same_histories_again_in_other_processes_with_another_hash_seed() -> None:
     digest = sha256("".join(simulate(seed).digest for seed in range(1, 9)).encode()).hexdigest()
     there = [
         subprocess.run(
-            [sys.executable, "-m", "tests.simulation", "--seed", "1", "--seeds", "8"],
+            [sys.executable, "-m", "tests.simulation", "--seed", "1", "--seeds", "8", "--processes", processes],
             cwd=ROOT,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,
             check=True,
         ).stdout.splitlines()[-1]
-        for hash_seed in ("1", "2")
+        for hash_seed, processes in (("1", "1"), ("2", "2"))
     ]
 
     assert there == [f"digest {digest}"] * 2
