@@ -91,9 +91,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until the future is done. Raises `Stalled` when it never will be."""
         awaited: asyncio.Future[T] = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
+        due, is_over = self._due, awaited.done
         with self._running():
-            while not awaited.done():
-                self._turn()
+            while not is_over():
+                if not due:
+                    self._jump()
+                call = due.popleft()
+                try:
+                    call.make()
+                except Exception as error:
+                    self.call_exception_handler({"message": "a callback failed", "exception": error})
         return awaited.result()
 
     def close(self) -> None:
@@ -104,20 +111,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.run_until_complete(_ended(left))
         super().close()
 
-    def _turn(self) -> None:
-        """Make every call that is ready now; when there is none, let it be the next timer's time."""
-        due, timers = self._due, self._timers
-        if not due:
-            if not timers:
-                raise Stalled
-            self._now = now = max(self._now, timers[0][0])
-            while timers and timers[0][0] <= now:
-                due.append(heappop(timers)[2])
-        for _ in range(len(due)):
-            try:
-                due.popleft().make()
-            except Exception as error:
-                self.call_exception_handler({"message": "a callback failed", "exception": error})
+    def _jump(self) -> None:
+        """Nothing is due: let it be the next timer's time."""
+        timers = self._timers
+        if not timers:
+            raise Stalled
+        self._now = now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= now:
+            self._due.append(heappop(timers)[2])
 
     @contextmanager
     def _running(self) -> Iterator[None]:

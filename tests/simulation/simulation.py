@@ -4,6 +4,7 @@ The same seed gives the same history, whatever the machine and PYTHONHASHSEED; i
 """
 
 import asyncio
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -205,13 +206,12 @@ class _Cluster:
 
 @contextmanager
 def _logs_to(trace: Trace, checker: Checker) -> Iterator[None]:
-    """Whatever the orchestrator logs becomes part of the trace."""
+    """What the orchestrator warns of becomes part of the trace."""
 
     def keep(_: object, level: str, event: MutableMapping[str, Any]) -> Any:
         name = event.pop("event")
         error = sys.exc_info()[1] if level == "exception" else event.pop("exc_info", None)
-        if level not in ("debug", "info"):
-            trace.say("LOG", name, event)
+        trace.say("LOG", name, event)
         if name in UNEXPECTED:
             if isinstance(error, BaseException):
                 checker.fault_in_a_loop(error)
@@ -220,7 +220,11 @@ def _logs_to(trace: Trace, checker: Checker) -> Iterator[None]:
         raise structlog.DropEvent
 
     before = structlog.get_config()
-    structlog.configure(processors=[keep], wrapper_class=structlog.BoundLogger, cache_logger_on_first_use=False)
+    structlog.configure(
+        processors=[keep],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
+    )
     try:
         yield
     finally:

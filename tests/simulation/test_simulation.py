@@ -14,7 +14,7 @@ import pytest
 from tests.simulation.faults import Fault
 from tests.simulation.simulation import simulate
 
-FIXED_SEEDS = range(1, 81)
+FIXED_SEEDS = range(1, 121)
 FAULTS_A_SEED = 30
 ROOT = Path(__file__).parents[2]
 
