@@ -69,14 +69,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Call:
-        call = Call(self._now, callback, args, context or copy_context())
+        call = Call(self._now, callback, args, copy_context() if context is None else context)
         self._due.append(call)
         return call
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Call:
-        call = Call(when, callback, args, context or copy_context())
+        call = Call(when, callback, args, copy_context() if context is None else context)
         self._set += 1
         heappush(self._timers, (when, self._set, call))
         return call
