@@ -6,7 +6,6 @@ through the delays that are drawn for it.
 """
 
 import asyncio
-import gc
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
@@ -122,10 +121,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        """This is the thread's loop. Garbage in cycles waits for the end: what its finalizers do would else hang on
-        what this process did before."""
-        hooks, collects = sys.get_asyncgen_hooks(), gc.isenabled()
-        gc.disable()
+        """This is the thread's loop."""
+        hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(finalizer=self._abandoned)
         asyncio._set_running_loop(self)
         try:
@@ -133,8 +130,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         finally:
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
-            if collects:
-                gc.enable()
 
     def _abandoned(self, generator: AsyncGenerator[object, object]) -> None:
         self.call_soon(self.create_task, generator.aclose())
