@@ -34,7 +34,7 @@ from orchestrator.dispatch.check import TEMPLATE as CHECK_TEMPLATE
 from orchestrator.dispatch.check import check_template
 from orchestrator.dispatch.commands import Commands
 from orchestrator.dispatch.home import Reach
-from orchestrator.dispatch.outbound import worker_session
+from orchestrator.dispatch.outbound import HttpTransport, worker_session
 from orchestrator.dispatch.peer_link import dialler
 from orchestrator.dispatch.replica import Replica
 from orchestrator.dispatch.tasks import Tasks
@@ -165,8 +165,7 @@ class System:
             replica_id=replica_id,
             store=postgres_store(database, templates, blobs, replica_id, self._clock),
             reach=Reach(
-                session,
-                credentials.worker_secret,
+                HttpTransport(session, credentials.worker_secret, self._settings.pace.call_timeout),
                 public_url,
                 dialler(session, credentials.worker_secret, replica_id, self._settings.pace.lease / 3),
             ),

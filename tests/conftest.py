@@ -86,15 +86,6 @@ async def database(dsn: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the seeds that tests have drawn, whichever process they ran in."""
-    for reports in list(terminalreporter.stats.values()):
-        for report in reports:
-            if isinstance(report, pytest.TestReport) and report.when == "call":
-                for name, said in report.user_properties:
-                    terminalreporter.write_line(f"{name} {said}")
-
-
 async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
@@ -109,6 +100,22 @@ async def _open_once(dsn: str) -> None:
         await database.open()
     finally:
         await database.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests recorded as the property `told`, in whichever process they ran."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    told = sorted(
+        str(value)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+        if name == "told"
+    )
+    if told:
+        terminalreporter.section("what tests told")
+        for line in told:
+            terminalreporter.line(line)
 
 
 def _new_name(kind: str) -> str:

@@ -13,7 +13,7 @@ from orchestrator.core.stage import Stage
 from orchestrator.core.template import Template, parse_template
 from orchestrator.dispatch.home import Reach
 from orchestrator.dispatch.link import Receiver
-from orchestrator.dispatch.outbound import worker_session
+from orchestrator.dispatch.outbound import HttpTransport, worker_session
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.replica import Replica
 from orchestrator.store.blobs import ObjectBlobs
@@ -100,7 +100,11 @@ async def a_replica(
         replica = Replica(
             replica_id=name,
             store=postgres_store(database, templates, blobs, name, clock or SystemClock()),
-            reach=Reach(session, "secret", url, None if exchange is None else exchange.dialler(name)),
+            reach=Reach(
+                HttpTransport(session, "secret", pace.call_timeout),
+                url,
+                None if exchange is None else exchange.dialler(name),
+            ),
             clock=clock or SystemClock(),
             ids=_ids,
             random=SystemRandom(),

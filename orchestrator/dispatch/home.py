@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any, Final
 from zlib import crc32
 
-import aiohttp
 import structlog
 from yarl import URL
 
@@ -30,6 +29,7 @@ from orchestrator.dispatch.peer_link import Dial
 from orchestrator.dispatch.peer_messages import Present
 from orchestrator.dispatch.relay import Relay
 from orchestrator.dispatch.tasks import Tasks
+from orchestrator.dispatch.transport import Transport
 from orchestrator.store.record import Record
 from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
 from protocol.packets import PROTOCOL_VERSION, Directive, Drain, Heartbeat, Registered, Registration
@@ -47,8 +47,7 @@ log = structlog.get_logger()
 class Reach:
     """How this replica reaches workers and its peers, and how they reach it. Without `dial` it reaches no peer."""
 
-    session: aiohttp.ClientSession
-    secret: str
+    transport: Transport
     public_url: str
     dial: Dial | None = None
 
@@ -378,9 +377,7 @@ class Home:
             worker.facts.connected = False
 
     def _http_link(self, worker_id: str, url: str) -> HttpLink:
-        return HttpLink(
-            worker_id, url, self._reach.session, self._reach.secret, self._receiver, self._pace, self._tasks
-        )
+        return HttpLink(worker_id, url, self._reach.transport, self._receiver, self._pace, self._tasks)
 
     @property
     def public_url(self) -> str:

@@ -1,18 +1,15 @@
 """Plain HTTP to a worker, packet by packet, exactly as the original wire format has it.
 
 A call here is a task: an offer is answered by its response, `process` by its response or, after a 202, by a later
-report. Nothing a worker answers is trusted: sizes are capped, redirects are not followed, and what cannot be read is a
-fault of the attempt, never of the orchestrator.
+report. Nothing a worker answers is trusted: sizes are capped, and what cannot be read is a fault of the attempt, never
+of the orchestrator.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, Final, TypeVar
 
-import aiohttp
 import structlog
 from pydantic import ValidationError
 from yarl import URL
@@ -20,6 +17,7 @@ from yarl import URL
 from orchestrator.dispatch.link import Receiver
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.tasks import Tasks
+from orchestrator.dispatch.transport import CALL_FAULTS, Reply, TooLong, Transport
 from protocol.codec import LARGE_BYTES, MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, dumps, loads
 from protocol.errors import FailureCode, ProtocolError, RefusalCode
 from protocol.packets import (
@@ -41,20 +39,10 @@ from protocol.packets import (
 
 BUSY: Final = (429, 503)
 ABSENT: Final = (404, 405, 501)
-CALL_FAULTS: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 
 log = structlog.get_logger()
 
 M = TypeVar("M", bound=Model)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a worker answered: its status, its body, and when to come back if it said so."""
-
-    status: int
-    body: bytes
-    retry_after_ms: int | None = None
 
 
 class Held(Model):
@@ -78,8 +66,7 @@ class HttpLink:
         self,
         worker_id: str,
         url: str,
-        session: aiohttp.ClientSession,
-        secret: str,
+        transport: Transport,
         receiver: Receiver,
         pace: Pace,
         tasks: Tasks,
@@ -87,13 +74,7 @@ class HttpLink:
         self.worker_id = worker_id
         self.url = url
         self._base = URL(url.rstrip("/"))
-        self._session = session
-        self._headers = {
-            "Authorization": f"Bearer {secret}",
-            "X-Worker-ID": "baton-orchestrator",
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-        }
+        self._transport = transport
         self._receiver = receiver
         self._pace = pace
         self._tasks = tasks
@@ -285,27 +266,16 @@ class HttpLink:
     # ---------------------------------------------------------------------------------------------------- the wire
 
     async def _call(self, method: str, path: str, body: bytes | None, max_bytes: int, *, bounded: bool = True) -> Reply:
-        timeout = aiohttp.ClientTimeout(
-            total=self._pace.call_timeout if bounded else None, sock_connect=self._pace.call_timeout
-        )
-        async with self._session.request(
-            method,
-            self._base.joinpath(path.lstrip("/")),
-            data=BytesIO(body) if body is not None and len(body) > LARGE_BYTES else body,
-            headers=self._headers,
-            timeout=timeout,
-            allow_redirects=False,
-        ) as response:
-            content = bytearray()
-            async for chunk in response.content.iter_chunked(1 << 16):
-                content += chunk
-                if len(content) > max_bytes:
-                    response.close()
-                    raise Unreadable(
-                        f"answered {path} with more than {max_bytes} bytes: what is large is uploaded as an artifact",
-                        FailureCode.RESULT_TOO_LARGE,
-                    )
-            return Reply(response.status, bytes(content), _milliseconds(response.headers.get("Retry-After")))
+        timeout = self._pace.call_timeout if bounded else None
+        try:
+            return await self._transport.call(
+                method, self._base.joinpath(path.lstrip("/")), body, max_bytes=max_bytes, timeout=timeout
+            )
+        except TooLong:
+            raise Unreadable(
+                f"answered {path} with more than {max_bytes} bytes: what is large is uploaded as an artifact",
+                FailureCode.RESULT_TOO_LARGE,
+            ) from None
 
     def _begin(self, fence: int, call: Coroutine[Any, Any, None]) -> None:
         task = self._spawn(call)
@@ -319,13 +289,6 @@ class HttpLink:
 
     def _spawn(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(call)
-
-
-def _milliseconds(retry_after: str | None) -> int | None:
-    """A Retry-After in seconds; one that is a date, or nothing, says nothing here."""
-    return (
-        int(retry_after) * 1000 if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None
-    )
 
 
 def read(model: type[M], body: bytes, what: str) -> M:

@@ -9,10 +9,15 @@ multicast, and the unspecified or reserved ones.
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 import aiohttp
+from yarl import URL
+
+from orchestrator.dispatch.transport import Reply, TooLong
+from protocol.codec import LARGE_BYTES
 
 TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("2002::/16"))
 """IPv6 networks whose addresses stand for IPv4 ones."""
@@ -59,3 +64,41 @@ async def worker_session() -> AsyncIterator[aiohttp.ClientSession]:
         connector=connector, auto_decompress=False, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
         yield session
+
+
+class HttpTransport:
+    """The `Transport` over a session for workers' URLs; connecting takes `connect_timeout` seconds at most."""
+
+    def __init__(self, session: aiohttp.ClientSession, secret: str, connect_timeout: float) -> None:
+        self._session = session
+        self._connect_timeout = connect_timeout
+        self._headers = {
+            "Authorization": f"Bearer {secret}",
+            "X-Worker-ID": "baton-orchestrator",
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+        }
+
+    async def call(self, method: str, url: URL, body: bytes | None, *, max_bytes: int, timeout: float | None) -> Reply:
+        async with self._session.request(
+            method,
+            url,
+            data=BytesIO(body) if body is not None and len(body) > LARGE_BYTES else body,
+            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=self._connect_timeout),
+            allow_redirects=False,
+        ) as response:
+            content = bytearray()
+            async for chunk in response.content.iter_chunked(1 << 16):
+                content += chunk
+                if len(content) > max_bytes:
+                    response.close()
+                    raise TooLong
+            return Reply(response.status, bytes(content), _milliseconds(response.headers.get("Retry-After")))
+
+
+def _milliseconds(retry_after: str | None) -> int | None:
+    """A Retry-After in seconds; one that is a date, or nothing, says nothing here."""
+    return (
+        int(retry_after) * 1000 if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None
+    )

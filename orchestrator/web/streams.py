@@ -7,8 +7,9 @@ stream ends with the event `end`, or it broke and can be resumed.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Final
 
 import structlog
@@ -112,14 +113,9 @@ class Streams:
             await response.prepare(stream.request)
             await response.write(_PREAMBLE + _encoded(told.of_snapshot(snapshot)))
             stream.written_at = self._clock.monotonic()
+            read = partial(self._read, client_id, execution_id, watcher)
             while not (told.ended or self._closing or stream.is_gone):
-                notices = await watcher.next()
-                events: list[Event] = []
-                if watcher.behind:
-                    # Cleared before the read: what is lost during it is noticed at the next turn.
-                    watcher.behind = False
-                    events = told.of_snapshot(await self._read(client_id, execution_id, watcher))
-                events += told.of_notices(notices)
+                events = await next_events(watcher, told, read)
                 if events:
                     await response.write(_encoded(events))
                 elif self._clock.monotonic() - stream.written_at >= KEEP_ALIVE_SECONDS:
@@ -141,6 +137,17 @@ class Streams:
             raise UnknownExecution(execution_id)
         watcher.stands_at = snapshot.sequence
         return snapshot
+
+
+async def next_events(watcher: Watcher, told: Told, read: Callable[[], Awaitable[Snapshot]]) -> list[Event]:
+    """What a stream tells next, after its first snapshot; nothing if it was only woken."""
+    notices = await watcher.next()
+    events: list[Event] = []
+    if watcher.behind:
+        # Cleared before the read: what is lost during it is noticed at the next turn.
+        watcher.behind = False
+        events = told.of_snapshot(await read())
+    return events + told.of_notices(notices)
 
 
 STREAMS: Final = web.AppKey("streams", Streams)

@@ -52,9 +52,11 @@ class Told:
         return events
 
     def of_notices(self, notices: Sequence[Notice]) -> list[Event]:
-        """The events of what the hub told, without what was told before."""
-        events = []
+        """The events of what the hub told, without what was told before; none after the end."""
+        events: list[Event] = []
         for notice in notices:
+            if self.ended:
+                break
             is_new = self.floor is None or notice.sequence > self.floor
             if not (is_new or notice.kind in ALWAYS_TOLD):
                 continue
@@ -65,5 +67,4 @@ class Told:
                 events.append(Event(notice.kind, notice.data))
             if notice.kind == "end":
                 self.ended = True
-                break
         return events

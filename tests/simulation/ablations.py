@@ -17,6 +17,7 @@ from orchestrator.dispatch.answers import Answers
 from orchestrator.dispatch.commands import Commands
 from orchestrator.dispatch.fleet import Fleet
 from orchestrator.dispatch.reaper import Reaper
+from orchestrator.dispatch.watch import Hub
 from orchestrator.store.journal import Journal
 
 Method = Callable[..., Any]
@@ -92,6 +93,15 @@ def told_before_it_is_durable(original: Method) -> Method:
     return note
 
 
+def nobody_looks_elsewhere(original: Method) -> Method:
+    """Who watches what another replica drives is not told how far it has come."""
+
+    def stands_at(self: Hub, execution_id: str, sequence: int) -> None:
+        return
+
+    return stands_at
+
+
 ABLATIONS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "fence": partial(replaced, Answers, "result", any_fence_will_do),
     "idempotency-key": partial(replaced, Commands, "_submit", keys_are_forgotten),
@@ -99,4 +109,5 @@ ABLATIONS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "slot-limit": partial(replaced, Fleet, "take", slots_are_never_debited),
     "retry-cap": partial(replaced, Draft, "fail_attempt", tries_never_end),
     "durable-before-ack": partial(replaced, Journal, "note", told_before_it_is_durable),
+    "watch-elsewhere": partial(replaced, Hub, "stands_at", nobody_looks_elsewhere),
 }

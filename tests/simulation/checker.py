@@ -18,7 +18,7 @@ from orchestrator.core.stage import FINAL as FINAL_STAGES
 from orchestrator.core.template import Template
 from orchestrator.core.template_stage import StageSpec
 from orchestrator.store.executions import packets_of
-from protocol.packets import Ack, Offer, OrchestratorPacket, Process
+from protocol.packets import Ack, Offer, OrchestratorPacket, Process, Result
 from tests.simulation.store import Version
 from tests.simulation.tables import Row, StageKey, Tables
 from tests.simulation.world import World
@@ -142,23 +142,30 @@ class Checker:
     # ------------------------------------------------------------------------------------------------ at each packet
 
     def sent(self, process: "ReplicaProcess", worker_id: str, packet: OrchestratorPacket) -> None:
+        if isinstance(packet, Offer):
+            self._check_order(process, worker_id, packet)
+        self.called(process, worker_id, packet)
+
+    def called(self, process: "ReplicaProcess", worker_id: str, packet: OrchestratorPacket) -> None:
+        """The packet leaves now, but may have been decided on some time ago."""
         match packet:
             case Offer():
                 if packet.fence not in self.offers:
                     self.offered(worker_id, packet)
-                self._check_slots_and_order(process, worker_id, packet)
+                self._check_slots(process, worker_id)
             case Process():
                 if self.offers.get(packet.fence) != (packet.execution_id, packet.stage_id, worker_id):
                     self.violate("I12", f"{worker_id} is to begin {packet.stage_id} without an offer of its own")
             case Ack() if packet.status == "committed":
-                if not self._is_durable(packet):
-                    self.violate("durable before acked", f"{packet.stage_id} under fence {packet.fence}")
+                self.acked(packet)
 
-    def _is_durable(self, ack: Ack) -> bool:
-        """Whether the result is, or that it was a failure after which the stage was tried again."""
-        key = (ack.execution_id, stage_name(ack.execution_id, ack.stage_id) or "")
+    def acked(self, told: Ack | Result) -> None:
+        """A worker is told that the result under this fence was taken: it is durable, or that it was a failure after
+        which the stage was tried again."""
+        key = (told.execution_id, stage_name(told.execution_id, told.stage_id) or "")
         row = self.tables.stages.get(key)
-        return (*key, ack.fence) in self.settled or (row is not None and row["attempt"] > self.attempts[ack.fence])
+        if (*key, told.fence) not in self.settled and (row is None or row["attempt"] <= self.attempts[told.fence]):
+            self.violate("durable before acked", f"{told.stage_id} under fence {told.fence}")
 
     def offered(self, worker_id: str, offer: Offer) -> None:
         """The owner of the execution sends an offer, to the worker or to another replica that is its home."""
@@ -180,15 +187,20 @@ class Checker:
             if row is None or row["status"] not in ("completed", "skipped"):
                 self.violate("I13", f"{execution_id}.{name} was offered before {need} was durable")
 
-    def _check_slots_and_order(self, process: "ReplicaProcess", worker_id: str, offer: Offer) -> None:
-        if process.replica is None:
-            return
-        worker = process.replica.fleet.get(worker_id)
+    def _check_slots(self, process: "ReplicaProcess", worker_id: str) -> None:
+        worker = None if process.replica is None else process.replica.fleet.get(worker_id)
         if worker is None or worker.instance_id == "":
             return
         held = len(worker.assignments) + len(worker.lent)
         if held > self.slots[worker_id]:
             self.violate("I6", f"{worker_id} holds {held} of {self.slots[worker_id]} slots")
+
+    def _check_order(self, process: "ReplicaProcess", worker_id: str, offer: Offer) -> None:
+        if process.replica is None:
+            return
+        worker = process.replica.fleet.get(worker_id)
+        if worker is None or worker.instance_id == "":
+            return
         engine = process.replica.dispatcher.engine
         record = engine.owned.get(offer.execution_id)
         entries = engine.ready[offer.action].entries
@@ -207,6 +219,12 @@ class Checker:
         if row["ending"] is None and row["status"] not in FINAL_EXECUTIONS:
             self.violate("durable before acked", f"the cancel of {execution_id} was acknowledged and is not there")
         self.cancelled.add(execution_id)
+
+    def told_the_end(self, execution_id: str, status: str) -> None:
+        """A client that watches is told that the execution has ended so."""
+        durable = self.tables.executions[execution_id]["status"]
+        if durable != status or status not in FINAL_EXECUTIONS:
+            self.violate("streams", f"{execution_id} is {durable}, its stream ended with {status}")
 
     # ------------------------------------------------------------------------------------------------------ at the end
 

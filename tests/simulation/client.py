@@ -14,10 +14,13 @@ from tests.simulation.chance import Chance
 from tests.simulation.checker import Checker
 from tests.simulation.network import Network
 from tests.simulation.replica import ReplicaProcess
+from tests.simulation.watching import Watch
 from tests.simulation.world import Life, LifeClock, World
 
 CLIENT: Final = "client_1"
 TRIES: Final = 40
+WATCHED: Final = 0.5
+"""How probable it is that an execution is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,14 @@ class SimulatedClient:
         self._life = Life(world, name)
         self._name = name
         self._clock = LifeClock(world, self._life)
+        self.watched: list[Watch] = []
         self._made = 0
         self._open = 0
 
     @property
     def is_busy(self) -> bool:
-        """Whether it still wants something."""
-        return self._open > 0
+        """Whether it still wants something, or waits to be told of an end."""
+        return self._open > 0 or not all(watch.has_ended for watch in self.watched)
 
     def begin(self, templates: Sequence[Template], executions: int, seconds: float) -> None:
         """Submit so many executions within the time, and command some of them."""
@@ -63,6 +67,8 @@ class SimulatedClient:
         execution_id = await self.submit(template)
         if execution_id is None:
             return
+        if self._chance.happens(WATCHED):
+            self._network.spawn(self._watch(execution_id))
         await self._clock.sleep(self._chance.random() * 4)
         if template.name == "approval":
             await self.command(execution_id, SignalReceived("approved", {"value": 1}))
@@ -75,6 +81,11 @@ class SimulatedClient:
                 await self.command(execution_id, PauseRequested())
                 await self._clock.sleep(2 * self._chance.random())
                 await self.command(execution_id, ResumeRequested())
+
+    async def _watch(self, execution_id: str) -> None:
+        watch = Watch(self._network, self._life, CLIENT, execution_id)
+        self.watched.append(watch)
+        await watch.until_the_end(self._replicas)
 
     async def submit(self, template: Template) -> str | None:
         """The execution's id; None if there was no answer and no key to ask again with."""

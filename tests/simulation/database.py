@@ -4,6 +4,7 @@ A statement that fails may fail before it was carried out or after: whoever sent
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 
 import asyncpg
@@ -20,7 +21,8 @@ WAY: Final = 0.002
 RESETS: Final = 0.012
 """How probable it is that a statement's connection breaks while there are faults."""
 SLOWEST: Final = 3.5
-LOST_PUSHES: Final = 0.1
+LOST_PUSHES: Final = (0.0, 0.1, 1.0)
+"""How probable it is, in a history and also when there are no faults any more, that what was pushed is lost."""
 
 
 class Server:
@@ -31,6 +33,7 @@ class Server:
         self._world = world
         self._chance = world.chance.stream("database")
         self._life = Life(world, "postgres")
+        self._lost_pushes = self._chance.choice(LOST_PUSHES)
         self._away_until = 0.0
         self._refuses: tuple[Fault, float] | None = None
         self._slow_until = 0.0
@@ -89,7 +92,9 @@ class Server:
 
     def push(self, callback: Callable[[], None]) -> None:
         """Send what nobody asked for; it may be lost."""
-        if self._world.is_calm or not self._chance.happens(LOST_PUSHES):
+        if self._chance.happens(self._lost_pushes):
+            self._world.fire(Fault.HINT)
+        else:
             self._world.loop.call_later(self._chance.random() * WAY, callback)
 
     def _outcome(self, statement: Callable[[], object], writes: bool) -> object:
@@ -114,11 +119,9 @@ class Connection:
     async def call(self, name: str, statement: Callable[[], T], *, writes: bool = False) -> T:
         outcome = self._world.loop.create_future()
 
-        def answer(value: object) -> None:
-            self._life.deliver(lambda: conclude(outcome, value))
-
-        self._life.deliver(lambda: self._server.receive(name, statement, writes, answer))
+        answer = partial(self._life.deliver, conclude, outcome)
+        self._life.deliver(self._server.receive, name, statement, writes, answer)
         return cast(T, await outcome)
 
     def push(self, callback: Callable[[], None]) -> None:
-        self._server.push(lambda: self._life.deliver(callback))
+        self._server.push(partial(self._life.deliver, callback))

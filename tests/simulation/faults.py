@@ -24,6 +24,7 @@ class Fault(StrEnum):
     RESET = "reset mid-COMMIT"
     DISK_FULL = "data disk full"
     SLOW = "slow / lock held"
+    HINT = "hint lost"
     READ_ONLY = "read-only after failover"
     PARTITION = "partition, half-open"
     LOSS = "loss"
@@ -38,3 +39,4 @@ class Fault(StrEnum):
     LIE_SECOND = "lie: a second different result"
     LIE_EARLY = "lie: result before accept"
     LIE_FALL = "lie: progress that falls"
+    LIE_ANSWER = "lie: an answer that is none"

@@ -6,6 +6,7 @@ sides until a ping goes unanswered.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from orchestrator.dispatch.replica import Replica
@@ -16,8 +17,8 @@ from tests.simulation.faults import Fault
 from tests.simulation.world import Life, World, conclude
 
 if TYPE_CHECKING:
+    from tests.simulation.calling import Served
     from tests.simulation.checker import Checker
-    from tests.simulation.peering import Connection
     from tests.simulation.replica import ReplicaProcess
 
 T = TypeVar("T")
@@ -49,6 +50,19 @@ class Caller(Protocol):
     def unlinked(self, link: "Link") -> None: ...
 
 
+class Connection(Protocol):
+    """What ends when one of its two ends does, or when the way between them is cut."""
+
+    @property
+    def ends(self) -> frozenset[str]: ...
+
+    @property
+    def is_open(self) -> bool: ...
+
+    def end(self, after: float) -> None:
+        """Both ends notice after so many seconds."""
+
+
 class Network:
     """All ways between processes; they are known by their names."""
 
@@ -58,10 +72,11 @@ class Network:
         self.chance = world.chance.stream("network")
         self.links: list[Link] = []
         self.replicas: dict[str, ReplicaProcess] = {}
-        self.connections: list[Connection] = []
-        """Those between replicas."""
+        self.served: dict[str, Served] = {}
+        """Workers that are called, by their ids."""
         self.offers: list[tuple[str, Offer]] = []
         """What was offered so far, and to whom: lying workers overhear it."""
+        self._connections: list[Connection] = []
         self._background: set[asyncio.Task[None]] = set()
         self._cut: dict[tuple[str, str], float] = {}
 
@@ -78,7 +93,7 @@ class Network:
         for link in self.links:
             if {link.worker_id, link.process.name} == {one, other} and seconds > PATIENCE:
                 link.end(PATIENCE)
-        for connection in self.connections:
+        for connection in self._connections:
             if connection.ends == {one, other} and seconds > PATIENCE:
                 connection.end(PATIENCE)
 
@@ -90,9 +105,19 @@ class Network:
         for link in self.links:
             if link.process is process and link.is_open:
                 link.end(0.0 if self.chance.happens(0.7) else PATIENCE)
-        for connection in self.connections:
+        for connection in self._connections:
             if process.name in connection.ends and connection.is_open:
                 connection.end(0.0 if self.chance.happens(0.7) else PATIENCE)
+
+    def hang_up(self, name: str, after: float) -> None:
+        """All connections of this process end; the other side notices after so many seconds."""
+        for connection in self._connections:
+            if name in connection.ends and connection.is_open:
+                connection.end(after)
+
+    def hold(self, connection: "Connection") -> None:
+        """Know the connection, to end it when something happens to one of its ends."""
+        self._connections = [*(other for other in self._connections if other.is_open), connection]
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what belongs to no replica."""
@@ -111,7 +136,7 @@ class Network:
         ways = (caller.name.partition("#")[0], process.name)
 
         def answered(value: object) -> None:
-            caller.deliver(lambda: conclude(outcome, value))
+            caller.deliver(conclude, outcome, value)
 
         def arrived(ask: object) -> None:
             if process.replica is None or not process.serves:
@@ -125,12 +150,12 @@ class Network:
                     value = await request(replica)
                 except Exception as error:
                     value = error
-                life.deliver(lambda: Channel(self, *ways, answered).send(value))
+                life.deliver(Channel(self, *ways, answered).send, value)
 
             life.deliver(lambda: process.spawn(serve()))
 
-        caller.deliver(lambda: Channel(self, *ways, arrived).send(None))
-        caller.later(PATIENCE, lambda: conclude(outcome, Unanswered("no answer in time")))
+        caller.deliver(Channel(self, *ways, arrived).send, None)
+        caller.later(PATIENCE, partial(conclude, outcome, Unanswered("no answer in time")))
         return cast(T, await outcome)
 
     def dial(self, worker: Caller, process: "ReplicaProcess") -> "Link":
@@ -190,8 +215,7 @@ class Link:
         self._down = Channel(network, self.worker_id, process.name, self._reach_worker)
         self._up = Channel(network, self.worker_id, process.name, self._reach_replica)
         assert self._replica is not None
-        home = self._replica.home
-        self._replica_life.deliver(lambda: home.connected(self.worker_id, self))
+        self._replica_life.deliver(self._replica.home.connected, self.worker_id, self)
 
     # ------------------------------------------------------------------------------------------- the replica's side
 
@@ -212,7 +236,7 @@ class Link:
     # -------------------------------------------------------------------------------------------- the worker's side
 
     def say(self, packet: WorkerPacket) -> None:
-        self._worker_life.deliver(lambda: self._up.send(packet))
+        self._worker_life.deliver(self._up.send, packet)
 
     def end(self, after: float) -> None:
         """Both sides notice after so many seconds, each in its own time."""
@@ -231,7 +255,7 @@ class Link:
 
     def _reach_worker(self, packet: OrchestratorPacket) -> None:
         if self.is_open:
-            self._worker_life.deliver(lambda: self._worker.receive(packet))
+            self._worker_life.deliver(self._worker.receive, packet)
 
     def _reach_replica(self, packet: WorkerPacket) -> None:
         if not self.is_open:
@@ -247,6 +271,5 @@ class Link:
             self.end(0.0)
             return
         world.trace.say(self.worker_id, "->", self.process.name, frame.decode())
-        replica = self._replica
-        if replica is not None:
-            self._replica_life.deliver(lambda: replica.reception.receive(self.worker_id, packets))
+        if self._replica is not None:
+            self._replica_life.deliver(self._replica.reception.receive, self.worker_id, packets)

@@ -29,7 +29,7 @@ def dialler(network: Network, process: "ReplicaProcess", life: Life) -> Dial:
         is_cut = network.is_cut(process.name, peer_id)
         reached = world.loop.create_future()
         after = PATIENCE if is_cut else network.chance.random() * WAY
-        world.loop.call_later(after, life.deliver, lambda: conclude(reached, None))
+        world.loop.call_later(after, life.deliver, conclude, reached, None)
         await reached
         if is_cut:
             raise TimeoutError(f"{url} does not answer")
@@ -70,7 +70,7 @@ class Connection:
         self.answering = End(self, answering_life)
         self._network = network
         self._last = {id(self.dialling): 0.0, id(self.answering): 0.0}
-        network.connections = [*(other for other in network.connections if other.is_open), self]
+        network.hold(self)
 
     def carry(self, sender: "End", frame: bytes) -> None:
         network, receiver = self._network, self.answering if sender is self.dialling else self.dialling
@@ -113,7 +113,7 @@ class End:
     async def send(self, frame: bytes) -> None:
         if self._is_closed:
             raise ConnectionResetError("the connection has ended")
-        self._life.deliver(lambda: self._connection.carry(self, frame))
+        self._life.deliver(self._connection.carry, self, frame)
 
     async def frames(self) -> AsyncIterator[bytes]:
         while True:
@@ -125,21 +125,20 @@ class End:
             await self._due.wait()
 
     def arrive(self, frame: bytes) -> None:
-        def heard() -> None:
-            if not self._is_closed:
-                self._frames.append(frame)
-                self._due.set()
+        self._life.deliver(self._hear, frame)
 
-        self._life.deliver(heard)
+    def _hear(self, frame: bytes) -> None:
+        if not self._is_closed:
+            self._frames.append(frame)
+            self._due.set()
 
     async def close(self) -> None:
         self._connection.end(0.0)
 
     def end(self) -> None:
         """This end notices that the connection is over."""
+        self._life.deliver(self._close)
 
-        def ended() -> None:
-            self._is_closed = True
-            self._due.set()
-
-        self._life.deliver(ended)
+    def _close(self) -> None:
+        self._is_closed = True
+        self._due.set()

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from typing import Any, Final, cast
-
-import aiohttp
+from typing import Any, Final
 
 from orchestrator.core.template import Template
 from orchestrator.dispatch.home import Reach
 from orchestrator.dispatch.replica import Replica
 from orchestrator.store.database import UNAVAILABLE
+from tests.simulation.calling import SimulatedTransport
 from tests.simulation.chance import CountedIds, SeededRandom
 from tests.simulation.database import Connection, Server
 from tests.simulation.faults import Fault
@@ -67,10 +66,8 @@ class ReplicaProcess:
                 self._blobs,
                 self.name,
             ),
-            # No simulated worker has a URL, so nothing is ever called through a session.
             reach=Reach(
-                cast(aiohttp.ClientSession, None),
-                "secret",
+                SimulatedTransport(self._network, self, life),
                 f"http://{self.name}",
                 dial=dialler(self._network, self, life),
             ),

@@ -1,7 +1,8 @@
 """The store's Protocols over simulated tables.
 
 Everything goes through a `Wire`, which decides when a statement reaches the database, whether its answer comes back,
-and what goes wrong on the way.
+and what goes wrong on the way. What is several statements on PostgreSQL, without a transaction around them, is as many
+here: in between others write, or the server dies.
 """
 
 import asyncio
@@ -260,16 +261,14 @@ class SimulatedExecutions:
         self._loading = loading
 
     async def find(self, client_id: str, execution_id: str, *, whole: bool = False) -> Snapshot | None:
-        def statement() -> tuple[Row, list[Row]] | None:
+        def statement() -> Row | None:
             row = self._tables.executions.get(execution_id)
-            if row is None or row["client_id"] != client_id:
-                return None
-            return dict(row), self._tables.stages_of(execution_id)
+            return None if row is None or row["client_id"] != client_id else dict(row)
 
-        found = await self._wire.call("find", statement)
-        if found is None:
+        row = await self._wire.call("find", statement)
+        if row is None:
             return None
-        row, stages = found
+        stages = await self._wire.call("stages", lambda: self._tables.stages_of(execution_id))
         execution = await self._loading.snapshot(row, stages, whole=whole)
         return Snapshot(execution, row["sequence"], row["owner"])
 
@@ -309,15 +308,13 @@ class SimulatedExecutions:
         return await self._wire.call("client_of", statement)
 
     async def whereabouts(self, execution_id: str, stage: str, fence: int) -> Whereabouts | None:
-        def statement() -> tuple[Row, Row | None] | None:
-            execution = self._tables.executions.get(execution_id)
-            row = self._tables.stages.get((execution_id, stage))
-            return None if execution is None else (dict(execution), None if row is None else dict(row))
+        def copy(row: Row | None) -> Row | None:
+            return None if row is None else dict(row)
 
-        found = await self._wire.call("whereabouts", statement)
-        if found is None:
+        execution = await self._wire.call("owner_of", lambda: copy(self._tables.executions.get(execution_id)))
+        row = await self._wire.call("stage", lambda: copy(self._tables.stages.get((execution_id, stage))))
+        if execution is None:
             return None
-        execution, row = found
         known = None if row is None else await self._loading.stage(row, settled_fence=fence)
         return whereabouts_of(execution["owner"], execution["owner_epoch"], known, fence)
 
@@ -349,13 +346,16 @@ class SimulatedExecutions:
         return await self._wire.call("ahead", statement)
 
     async def counts(self) -> tuple[int, int, int]:
-        def statement() -> tuple[int, int, int]:
-            statuses = [row["status"] for row in self._tables.executions.values() if row["owner"] is not None]
-            queue = self._tables.queue.values()
-            running = sum(status in ("running", "waiting", "paused") for status in statuses)
-            return statuses.count("queued") + len(queue), running, sum(row["priority"] >= 75 for row in queue)
+        def owned() -> list[str]:
+            return [row["status"] for row in self._tables.executions.values() if row["owner"] is not None]
 
-        return await self._wire.call("counts", statement)
+        def queued() -> list[int]:
+            return [row["priority"] for row in self._tables.queue.values()]
+
+        statuses = await self._wire.call("counts", owned)
+        priorities = await self._wire.call("queue_length", queued)
+        running = sum(status in ("running", "waiting", "paused") for status in statuses)
+        return statuses.count("queued") + len(priorities), running, sum(priority >= 75 for priority in priorities)
 
     async def durations(self) -> dict[str, float]:
         def statement() -> dict[str, float]:

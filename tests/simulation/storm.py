@@ -7,7 +7,7 @@ from tests.simulation.database import Server
 from tests.simulation.faults import Fault
 from tests.simulation.network import Network
 from tests.simulation.replica import ReplicaProcess
-from tests.simulation.worker import SimulatedWorker
+from tests.simulation.worker_process import WorkerProcess
 from tests.simulation.world import World
 
 STRIKES: Final = 14
@@ -22,7 +22,7 @@ class Storm:
         network: Network,
         server: Server,
         replicas: Sequence[ReplicaProcess],
-        workers: Sequence[SimulatedWorker],
+        workers: Sequence[WorkerProcess],
     ) -> None:
         self._world = world
         self._network = network
@@ -40,7 +40,8 @@ class Storm:
     def _strikes(self) -> tuple[Callable[[], None], ...]:
         lease = self._world.pace.lease
         chance, server = self._chance, self._server
-        (replica, peer), worker = chance.sample(self._replicas, 2), chance.choice(self._workers)
+        replica, worker = chance.choice(self._replicas), chance.choice(self._workers)
+        neighbour = chance.choice([one.name for one in self._replicas if one is not replica] or [worker.worker_id])
         seconds = 0.2 + 2.5 * chance.random()
         return (
             replica.kill,
@@ -56,7 +57,7 @@ class Storm:
             lambda: server.refuse_writes(Fault.READ_ONLY, seconds),
             lambda: server.slow_down(2 * seconds),
             lambda: self._network.cut(worker.worker_id, replica.name, 3 * seconds),
-            lambda: self._network.cut(peer.name, replica.name, 3 * seconds),
+            lambda: self._network.cut(neighbour, replica.name, 3 * seconds),
         )
 
     def _restart_fleet(self) -> None:

@@ -6,16 +6,17 @@ Each was found by a seed. They run on the simulated store in virtual time, so ea
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
-import aiohttp
 import pytest
+from yarl import URL
 
 from orchestrator.core.events import CancelRequested
 from orchestrator.core.requests import Queued
 from orchestrator.core.template import parse_template
 from orchestrator.dispatch.home import Reach
 from orchestrator.dispatch.replica import Replica
+from orchestrator.dispatch.transport import Reply
 from orchestrator.system import NoFailpoints
 from protocol.packets import Ack, Offer, Process
 from tests.replicas import (
@@ -74,6 +75,13 @@ class FrailWire:
         callback()
 
 
+class Unreachable:
+    """A transport to nobody: these workers dial."""
+
+    async def call(self, method: str, url: URL, body: bytes | None, *, max_bytes: int, timeout: float | None) -> Reply:
+        raise ConnectionRefusedError(str(url))
+
+
 @dataclass
 class Bench:
     """A database and the replicas on it."""
@@ -92,7 +100,7 @@ class Bench:
         return Replica(
             replica_id=name,
             store=simulated_store(self.tables, wire, VERSIONS, self.blobs, name),
-            reach=Reach(cast(aiohttp.ClientSession, None), "secret", f"http://{name}"),
+            reach=Reach(Unreachable(), f"http://{name}"),
             clock=LifeClock(self.world, Life(self.world, name)),
             ids=self.ids,
             random=SeededRandom(self.world.chance.stream(name)),
@@ -279,7 +287,7 @@ def test_a_result_is_not_answered_while_the_database_that_would_know_of_it_is_aw
         worker.say(completed(process, {"value": 2}))
         await final(replica, queued.execution_id)
         worker.received.clear()
-        wire.broken.add("whereabouts")
+        wire.broken.add("owner_of")
         worker.say(completed(process, {"value": 2}))
         with pytest.raises(TimeoutError):
             await replica.reports.result("w", completed(process, {"value": 2}))

@@ -1,4 +1,4 @@
-"""Simulated workers: the duties of the protocol's README, and tempers that neglect them.
+"""Simulated workers that dial: the duties of the protocol's README, and tempers that neglect them.
 
 A worker answers the same offer in the same way, refuses what it has no slot for, works at what it was told to begin,
 and keeps each result until it is acked; what it wrote down outlives its crashes. Its temper says how it fails.
@@ -6,7 +6,7 @@ and keeps each result until it is acked; what it wrote down outlives its crashes
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 from orchestrator.dispatch.replica import Replica
@@ -33,22 +33,11 @@ from protocol.packets import (
 from tests.simulation.faults import Fault
 from tests.simulation.network import Link, Network, Unanswered
 from tests.simulation.replica import ReplicaProcess
+from tests.simulation.worker_process import ACTION, Temper, WorkerProcess
 from tests.simulation.world import Life, LifeClock, World
 
-ACTION: Final = "work"
 RESEND_SECONDS: Final = 1.0
 REDIAL_SECONDS: Final = 0.3
-
-
-class Temper(Enum):
-    """How a worker fails."""
-
-    HONEST = "honest"
-    SLOW = "slow"
-    CRASHING = "crashing"
-    ZOMBIE = "zombie"
-    LYING = "lying"
-    REFUSING = "refusing"
 
 
 @dataclass(slots=True)
@@ -69,8 +58,8 @@ class Kept:
     is_written: bool
 
 
-class SimulatedWorker:
-    """One worker through its lives."""
+class SimulatedWorker(WorkerProcess):
+    """A worker that dials."""
 
     def __init__(
         self,
@@ -81,49 +70,24 @@ class SimulatedWorker:
         temper: Temper,
         slots: int,
     ) -> None:
-        self.worker_id = worker_id
-        self.temper = temper
-        self.slots = slots
-        self.life = Life(world, f"{worker_id}#0")
+        super().__init__(world, network, replicas, worker_id, temper, slots)
         self.held: dict[int, Held] = {}
         self.results: dict[int, Kept] = {}
-        self._world = world
-        self._network = network
-        self._replicas = replicas
-        self._chance = world.chance.stream(worker_id)
-        self._lives = 0
         self._link: Link | None = None
         self._is_draining = False
 
     # ----------------------------------------------------------------------------------------------------- its lives
 
-    def boot(self) -> None:
-        """Begin a life with what an earlier one wrote down."""
-        self._lives += 1
-        self.life = Life(self._world, f"{self.worker_id}#{self._lives}")
+    def _begin_life(self) -> None:
         self.held = {}
         self.results = {fence: kept for fence, kept in self.results.items() if kept.is_written}
         self._is_draining = False
         self._link = None
         self._network.spawn(self._live(self.life))
 
-    def crash(self, fault: Fault | None = None) -> None:
-        """End at once, and begin anew in a while."""
-        if self.life.is_dead:
-            return
-        if fault is not None:
-            self._world.fire(fault, self.life.name)
-        self.life.die()
+    def _hang_up(self, after: float) -> None:
         if self._link is not None:
-            self._link.end(0.0 if self._chance.happens(0.7) else 1.0)
-        self._world.loop.call_later(0.2 + 2 * self._chance.random(), self.boot)
-
-    def stall(self, seconds: float) -> None:
-        """Neither hear nor say anything, and go on as if nothing had happened."""
-        life = self.life
-        if not life.is_stalled:
-            life.stall()
-            self._world.loop.call_later(seconds, life.go_on)
+            self._link.end(after)
 
     async def _live(self, life: Life) -> None:
         clock = LifeClock(self._world, life)
@@ -146,7 +110,7 @@ class SimulatedWorker:
             worker_id=self.worker_id,
             capabilities=(ACTION,),
             max_concurrent_executions=self.slots,
-            instance_id=life.name.replace("#", "."),
+            instance_id=self._instance_id,
             running=self._running(),
         )
 
@@ -237,14 +201,10 @@ class SimulatedWorker:
             self._begin(held)
 
     def _begin(self, held: Held) -> None:
-        fence, takes = held.offer.fence, 0.1 + 0.9 * self._chance.random()
-        if self._misbehaves(Temper.SLOW, 0.5):
-            takes += 5 * self._chance.random()
-        self.life.later(takes / 2, lambda: self._half_way(fence))
-        self.life.later(takes, lambda: self._finish(fence))
-        if self._misbehaves(Temper.ZOMBIE, 0.4):
-            self._world.fire(Fault.LATE, self.worker_id)
-            self.stall(self._world.pace.lease * (1.0 + self._chance.random()))
+        fence, takes = held.offer.fence, self._takes()
+        self.life.later(takes / 2, partial(self._half_way, fence))
+        self.life.later(takes, partial(self._finish, fence))
+        self._oversleeps()
 
     def _half_way(self, fence: int) -> None:
         held = self.held.get(fence)
@@ -338,9 +298,6 @@ class SimulatedWorker:
         ]
         kept = [AttemptKey(**_key(kept.result), attempt=1) for kept in self.results.values()]
         return (*running, *kept)
-
-    def _misbehaves(self, temper: Temper, probability: float) -> bool:
-        return self.temper is temper and not self._world.is_calm and self._chance.happens(probability)
 
 
 def _key(packet: Any) -> dict[str, Any]:

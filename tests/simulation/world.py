@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from orchestrator.dispatch.pace import Pace
 from tests.simulation.chance import Chance
@@ -25,6 +26,7 @@ PACE: Final = Pace(
     sweep=0.5,
     poll=1.0,
     talk=0.25,
+    call_timeout=2.0,
 )
 LATE_TIMER: Final = 0.004
 """Seconds by which a timer may go off late."""
@@ -51,15 +53,16 @@ class World:
 class Timer:
     """A call that was put off; one that a stalled process slept through is made when it goes on."""
 
+    __slots__ = ("_callback",)
+
     def __init__(self, callback: Callable[[], None]) -> None:
-        self._callback = callback
-        self._is_off = False
+        self._callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:
-        self._is_off = True
+        self._callback = None
 
     def go_off(self) -> None:
-        if not self._is_off:
+        if self._callback is not None:
             self._callback()
 
 
@@ -73,15 +76,15 @@ class Life:
         self.is_stalled = False
         self._world = world
         self._chance = world.chance.stream(f"timers of {name}")
-        self._held: list[Callable[[], None]] = []
+        self._held: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
 
-    def deliver(self, callback: Callable[[], None]) -> None:
+    def deliver(self, callback: Callable[..., object], *args: Any) -> None:
         if self.is_dead:
             return
         if self.is_stalled:
-            self._held.append(callback)
+            self._held.append((callback, args))
         else:
-            callback()
+            callback(*args)
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         timer = Timer(callback)
@@ -95,8 +98,8 @@ class Life:
     def go_on(self) -> None:
         self.is_stalled = False
         held, self._held = self._held, []
-        for callback in held:
-            self.deliver(callback)
+        for callback, args in held:
+            self.deliver(callback, *args)
 
     def die(self) -> None:
         self.is_dead = True
@@ -122,7 +125,7 @@ class LifeClock:
 
     async def sleep(self, seconds: float) -> None:
         over = self._loop.create_future()
-        self._life.later(seconds, lambda: conclude(over, None))
+        self._life.later(seconds, partial(conclude, over, None))
         await over
 
 

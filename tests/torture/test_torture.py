@@ -19,7 +19,7 @@ async def test_whatever_is_killed_stopped_or_cut_nothing_acknowledged_is_lost_an
     # What a seed plans is held by test_schedule.py. That every fault strikes and every rarity shows is asked of any
     # seed, so one that nobody has seen before shows more than one that has been seen a hundred times.
     seed = secrets.randbits(32)
-    record_property("random seed", f"{seed}: scripts/torture --seed {seed} --minutes {STORM_S / 60:g}")
+    record_property("told", f"random seed {seed}: scripts/torture --seed {seed} --minutes {STORM_S / 60:g}")
     verdict = await Torture(tmp_path, planned_storm(seed, STORM_S)).run()
 
     assert verdict.holds, report_of(verdict, tmp_path)

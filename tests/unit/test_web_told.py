@@ -93,6 +93,13 @@ def test_nothing_follows_the_end() -> None:
     assert told.ended
 
 
+def test_nothing_follows_the_end_that_a_snapshot_told() -> None:
+    told = Told(None)
+    told.of_snapshot(a_snapshot(7, final=True))
+
+    assert told.of_notices([a_notice(6), a_notice(7, "end"), a_notice(8, "log")]) == []
+
+
 @given(
     st.lists(
         st.lists(st.builds(a_notice, st.integers(0, 30), st.sampled_from([*KEPT, "log", "progress"])), max_size=5)
