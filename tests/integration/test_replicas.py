@@ -466,9 +466,10 @@ async def test_what_was_told_is_not_forgotten_by_a_fault_of_the_database(
 
         monkeypatch.setattr(other.ownership, "renew", away_for_a_while)
         async with a_replica(database, tmp_path, "replica_1", slow) as stopping:
+            worker = await ScriptedWorker(stopping, accepting).join()
             template = await published(database, SINGLE)
             execution_id = (await stopping.commands.execute(a_request(template))).execution_id
-            assert execution_id in stopping.dispatcher.engine.owned
+            await worker.got(Process)
         await until(lambda: execution_id in other.dispatcher.engine.owned)
 
 
