@@ -24,7 +24,15 @@ def a_packet(kind: str, seq: int, fence: int = FENCE, worker: str = "good-1") ->
 def an_execution(**fields: Any) -> dict[str, Any]:
     given = {"value": 1, "ms": 1, "key": "k"}
     row = {"execution_id": "e", "client_id": "c", "template": SINGLE, "status": "completed", "owner": None}
-    return {**row, "retry_of": None, "input": orjson.dumps(given), "result": "2", "sequence": 9, **fields}
+    return {
+        **row,
+        "retry_of": None,
+        "finished_at": AT,
+        "input": orjson.dumps(given),
+        "result": "2",
+        "sequence": 9,
+        **fields,
+    }
 
 
 def a_stage(**fields: Any) -> dict[str, Any]:
@@ -155,6 +163,13 @@ def test_a_result_that_is_too_large_fails_the_stage_of_a_braggart_and_no_other(t
 def test_a_commit_after_an_acknowledged_cancel_is_found() -> None:
     cancel = {"intent": "cancel", "execution": "e", "outcome": "ack", "status": 200, "at": 1.0, "concluded": 2.0}
     assert kinds(replace(sound(), ledger=(a_submission(), cancel))) == {"cancel"}
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(10.0, set()), (100.0, {"cancel"})])
+def test_a_cancel_that_was_left_for_the_driver_and_never_found_is_found(seconds: float, found: set[str]) -> None:
+    left = {"intent": "cancel", "execution": "e", "outcome": "ack", "status": 202, "at": 1.0}
+    left |= {"concluded": AT.timestamp() - seconds}
+    assert kinds(replace(sound(), ledger=(a_submission(), left))) == found
 
 
 def test_a_record_without_the_ack_of_what_was_committed_is_found() -> None:
