@@ -168,6 +168,8 @@ CREATE TABLE stage_executions (
 ) WITH (fillfactor = 85);
 
 -- One row an offer, with its whole conversation: a JSON array of {seq, at, direction, type, body | sha256, bytes}.
+-- Its pages are filled up: a row is a fifth of one, so what is spared for an update would not take a second version, and
+-- a fifth of the table and of the work of extending it goes.
 CREATE TABLE handshake_packets (
     execution_id text COLLATE "C" NOT NULL,
     fence        bigint   NOT NULL,
@@ -177,7 +179,7 @@ CREATE TABLE handshake_packets (
     worker_id    text COLLATE "C" NOT NULL,
     packets      json     NOT NULL,
     PRIMARY KEY (execution_id, fence)
-) WITH (fillfactor = 85);
+);
 
 -- Work that no replica owns yet. `action` is the next stage's: replicas claim only what their workers have credit for.
 -- ('' is work whose next step needs no worker, a wait for a signal.) rank puts priority and started into one number, so

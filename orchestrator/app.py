@@ -387,6 +387,8 @@ def _replica_name(data_dir: Path, fresh: str) -> Iterator[str]:
 
 
 def _write_address(data_dir: Path, url: str) -> None:
-    """Tell the command line where this system is."""
+    """Tell the command line where this system is: whoever sees the file, sees all of it."""
     path = data_dir / "orchestrator.json"
-    path.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
+    unfinished.replace(path)
