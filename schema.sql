@@ -262,6 +262,7 @@ CREATE TABLE worker_registry (
     display_name text,
     version      text        NOT NULL,
     url          text,
+    packet_arrays boolean    NOT NULL DEFAULT false, -- at the url it takes arrays of packets, not the original calls
     capabilities text[]      NOT NULL CHECK (cardinality(capabilities) > 0),
     slots        integer     NOT NULL CHECK (slots >= 1),
     labels       jsonb       NOT NULL DEFAULT '{}',

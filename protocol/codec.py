@@ -5,8 +5,9 @@ Infinity, no NUL, no lone surrogate, no integer beyond 64 bits. What passes can 
 """
 
 import re
-from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +18,8 @@ from protocol.packets import OrchestratorPacket, Packet, WorkerPacket
 MAX_DEPTH: Final = 64
 MAX_DOCUMENT_BYTES: Final = 8 * 1024 * 1024
 MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
+MOST_FAULTS: Final = 20
+"""A frame with more bad packets than this is not looked through to its end."""
 LARGE_BYTES: Final = 1024 * 1024
 """A document of more than this is worth a thread: an event loop then stands still for one of its passes at a time."""
 
@@ -100,7 +103,7 @@ def _without_escapes(data: bytes) -> bytes:
 
 
 def encode_frame(packets: Sequence[Packet]) -> bytes:
-    """One WebSocket frame: the packets as a JSON array."""
+    """One frame: the packets as a JSON array."""
     return b"[" + b",".join(packet.encoded() for packet in packets) + b"]"
 
 
@@ -115,6 +118,43 @@ def decode_orchestrator_frame(data: bytes, max_bytes: int = MAX_RESULT_BYTES) ->
 
 
 P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted(Generic[P]):
+    """A frame's good packets in their order, and what is wrong with each of the others: the path begins with its
+    index."""
+
+    packets: list[P]
+    faults: list[ProtocolError]
+
+
+def sift_worker_frame(data: bytes, max_bytes: int = MAX_RESULT_BYTES) -> Sifted[WorkerPacket]:
+    """The same, packet by packet. Raises `ProtocolError` for what is no array of JSON, or has too many bad packets."""
+    return _sift(decode_worker_frame, data, max_bytes)
+
+
+def sift_orchestrator_frame(data: bytes, max_bytes: int = MAX_RESULT_BYTES) -> Sifted[OrchestratorPacket]:
+    """The same of what an orchestrator sent."""
+    return _sift(decode_orchestrator_frame, data, max_bytes)
+
+
+def _sift(decode: Callable[[bytes, int], list[P]], data: bytes, max_bytes: int) -> Sifted[P]:
+    try:
+        return Sifted(decode(data, max_bytes), [])
+    except ProtocolError as error:
+        values = loads(data, max_bytes) if error.code == "malformed_packet" else None
+        if not isinstance(values, list):
+            raise
+        sifted: Sifted[P] = Sifted([], [])
+        for index, value in enumerate(values):
+            try:
+                sifted.packets.extend(decode(dumps([value]), max_bytes))
+            except ProtocolError as fault:
+                sifted.faults.append(ProtocolError(fault.code, fault.message, f"{index}{fault.path.removeprefix('0')}"))
+                if len(sifted.faults) > MOST_FAULTS:
+                    raise error from None
+        return sifted
 
 
 def _decode(adapter: TypeAdapter[P], data: bytes, max_bytes: int) -> P:

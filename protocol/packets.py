@@ -216,12 +216,16 @@ Packet = Offer | Accept | Reject | Process | Progress | Log | Result | Ack | Can
 
 
 class Registration(Model):
-    """What a worker says of itself to `POST /api/workers` or `POST /api/handshake`."""
+    """What a worker says of itself to `POST /api/workers` or `POST /api/handshake`.
+
+    `packet_arrays`: at its `url` it takes arrays of packets, not the original calls with one packet each.
+    """
 
     worker_id: Identifier
     display_name: Annotated[str, Field(max_length=200)] | None = None
     version: Annotated[str, Field(max_length=100)] = "0"
     url: Annotated[str, Field(max_length=2_000)] | None = None
+    packet_arrays: StrictBool = False
     capabilities: Annotated[tuple[ActionName, ...], Field(min_length=1, max_length=500)]
     max_concurrent_executions: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 1
     instance_id: Identifier | None = None

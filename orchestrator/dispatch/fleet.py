@@ -49,7 +49,8 @@ class Worker:
     """One registered worker. `facts` is what placement looks at; `link` is None while it cannot be reached.
 
     `home` is the replica where a guest is at home, None for one that is at home here, `since` when it came home in
-    database time, `lent` the fences of other owners' attempts that it holds.
+    database time, `beaten_at` when it last spoke for all that it holds, `lent` the fences of other owners' attempts
+    that it holds.
     """
 
     worker_id: str
@@ -61,6 +62,7 @@ class Worker:
     labels: dict[str, str] = field(default_factory=dict)
     registered_at: datetime | None = None
     last_seen: float = 0.0
+    beaten_at: float = 0.0
     load: float | None = None
     link: Link | None = None
     home: str | None = None
@@ -164,7 +166,7 @@ class Fleet:
             slots=registration.max_concurrent_executions,
             free=registration.max_concurrent_executions,
             connected=False,
-            one_stage_of_an_execution=registration.url is not None,
+            one_stage_of_an_execution=registration.url is not None and not registration.packet_arrays,
         )
         worker = Worker(
             worker_id=registration.worker_id,
@@ -176,6 +178,7 @@ class Fleet:
             labels=registration.labels,
             registered_at=at,
             last_seen=now,
+            beaten_at=now,
         )
         replaced = before is not None and before.known and before.instance_id != instance_id
         if before is not None:
@@ -250,7 +253,7 @@ class Fleet:
 
     def beat(self, worker: Worker, heartbeat: Heartbeat, now: float, lease: float) -> None:
         """A heartbeat: the leases of what the worker says it runs begin anew."""
-        worker.last_seen = now
+        worker.last_seen = worker.beaten_at = now
         worker.load = heartbeat.load
         if heartbeat.draining:
             worker.facts.draining = True

@@ -12,7 +12,6 @@ from zlib import crc32
 import structlog
 from yarl import URL
 
-from orchestrator.core.document import stage_id
 from orchestrator.core.placement import Refusal
 from orchestrator.core.requests import Crowded, RegistrationRefused
 from orchestrator.core.seams import Clock, Ids
@@ -20,6 +19,8 @@ from orchestrator.core.stage import Stage, StageStatus
 from orchestrator.core.standing import Offence, standing_document
 from orchestrator.core.template_stage import StageSpec
 from orchestrator.dispatch.answers import Answers
+from orchestrator.dispatch.array_link import ArrayLink
+from orchestrator.dispatch.called_link import CalledLink, Place
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import Assignment, Worker
 from orchestrator.dispatch.http_link import HttpLink
@@ -103,7 +104,7 @@ class Home:
         link = None
         if registration.url is not None:
             _check_url(registration.url)
-            link = self._http_link(registration.worker_id, registration.url)
+            link = self._called_link(registration)
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT):
                     answers = await link.probe([])
@@ -122,7 +123,7 @@ class Home:
         )
 
     def _come_home(
-        self, registration: Registration, instance_id: str, link: HttpLink | None, since: datetime
+        self, registration: Registration, instance_id: str, link: CalledLink | None, since: datetime
     ) -> Worker:
         """The worker is at home here now; what it holds of others' executions takes its slots as well."""
         before = self._dispatcher.fleet.get(registration.worker_id)
@@ -148,7 +149,7 @@ class Home:
         if worker.url is not None:
             self._resume_over_http(worker)
 
-    def _enter(self, registration: Registration, instance_id: str, link: HttpLink | None) -> Worker:
+    def _enter(self, registration: Registration, instance_id: str, link: CalledLink | None) -> Worker:
         before = self._dispatcher.fleet.get(registration.worker_id)
         if before is not None and before.home is not None:
             # The way through another home is not the way to it any more.
@@ -165,7 +166,7 @@ class Home:
                 self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew")
         if replaced:
             self._rest(worker, now)
-        if link is not None and isinstance(old_link, HttpLink) and old_link.url == link.url and not replaced:
+        if link is not None and link.leads_as(old_link) and not replaced:
             # The same life at the same place: its open calls go on.
             link, worker.facts.connected = None, True
         if old_link is not None and (replaced or link is not None):
@@ -214,11 +215,11 @@ class Home:
             if known is not None and known.is_at_home:
                 continue
             registration = registration_of(row)
-            link = self._http_link(row.worker_id, registration.url or "")
+            link = self._called_link(registration)
             worker = self._come_home(registration, row.instance_id, link, row.home_since)
             self._tasks.create_task(self._readopt(worker, link))
 
-    async def _readopt(self, worker: Worker, link: HttpLink) -> None:
+    async def _readopt(self, worker: Worker, link: CalledLink) -> None:
         """Ask the worker what it holds: the rest goes back to be offered, uncharged; others' attempts take its slots.
 
         One that cannot be asked is taken at its answer to `process`, which it has been sent again.
@@ -344,40 +345,12 @@ class Home:
                 directives.append(Directive.model_validate({"directive": "stop", **stale}))
         return directives
 
-    def probe_quiet(self) -> None:
-        """Ask workers reached by URL that were not heard of for a heartbeat's time. Any HTTP answer is life."""
-        now = self._clock.monotonic()
-        for worker in self._dispatcher.fleet:
-            if not isinstance(worker.link, HttpLink):
-                continue
-            for fence in worker.link.open_calls():
-                # Who answers one request at a time cannot answer a probe meanwhile: the open call is its life.
-                held = worker.assignments.get(fence)
-                if held is not None and held.lease_until is not None:
-                    held.lease_until = now + self._pace.lease
-            self._relay.beat_of(worker, worker.link.open_calls())
-            if now - worker.last_seen >= self._pace.heartbeat:
-                self._tasks.create_task(self._probe(worker, worker.link))
-
-    async def _probe(self, worker: Worker, link: HttpLink) -> None:
-        attempts = [
-            (held.execution_id, stage_id(held.execution_id, held.stage), held.fence)
-            for held in worker.assignments.values()
-            if held.started_at is not None
-        ]
-        attempts += [(key.execution_id, key.stage_id, key.fence) for key in self._relay.begun(worker)]
-        if await link.probe(attempts):
-            if not worker.facts.connected:
-                log.info("worker.reachable", worker_id=worker.worker_id)
-                worker.facts.connected = True
-                self._dispatcher.unpark_all()
-            self._receiver.heard(worker.worker_id)
-        elif worker.facts.connected and self._clock.monotonic() - worker.last_seen >= self._pace.lease:
-            log.warning("worker.unreachable", worker_id=worker.worker_id)
-            worker.facts.connected = False
-
-    def _http_link(self, worker_id: str, url: str) -> HttpLink:
-        return HttpLink(worker_id, url, self._reach.transport, self._receiver, self._pace, self._tasks)
+    def _called_link(self, registration: Registration) -> CalledLink:
+        worker_id = registration.worker_id
+        place = Place(registration.url or "", self._reach.transport, self._pace)
+        if registration.packet_arrays:
+            return ArrayLink(worker_id, place, self._receiver, self._tasks, self._clock, self.offended)
+        return HttpLink(worker_id, place, self._receiver, self._tasks)
 
     @property
     def public_url(self) -> str:
@@ -405,6 +378,7 @@ def registration_of(row: RegisteredWorker) -> Registration:
         display_name=row.display_name,
         version=row.version,
         url=row.url,
+        packet_arrays=row.packet_arrays,
         capabilities=row.capabilities,
         max_concurrent_executions=row.slots,
         labels=row.labels,

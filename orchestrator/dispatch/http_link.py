@@ -1,33 +1,29 @@
 """Plain HTTP to a worker, packet by packet, exactly as the original wire format has it.
 
 A call here is a task: an offer is answered by its response, `process` by its response or, after a 202, by a later
-report. Nothing a worker answers is trusted: sizes are capped, and what cannot be read is a fault of the attempt, never
-of the orchestrator.
+report. What cannot be read is a fault of the attempt.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
-from yarl import URL
 
+from orchestrator.dispatch.called_link import CalledLink, Place, Unreadable, described, read
 from orchestrator.dispatch.link import Receiver
-from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.tasks import Tasks
-from orchestrator.dispatch.transport import CALL_FAULTS, Reply, TooLong, Transport
+from orchestrator.dispatch.transport import CALL_FAULTS, Reply
 from protocol.codec import LARGE_BYTES, MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, dumps, loads
 from protocol.errors import FailureCode, ProtocolError, RefusalCode
 from protocol.packets import (
     Accept,
     Ack,
-    AttemptKey,
     Cancel,
     Failure,
     HandshakeAnswer,
-    Model,
     Offer,
     OrchestratorPacket,
     Process,
@@ -42,41 +38,13 @@ ABSENT: Final = (404, 405, 501)
 
 log = structlog.get_logger()
 
-M = TypeVar("M", bound=Model)
 
+class HttpLink(CalledLink):
+    """One worker that is reached by its URL, by the original calls."""
 
-class Held(Model):
-    """A worker's answer to `GET /api/held`."""
-
-    attempts: tuple[AttemptKey, ...]
-
-
-class Unreadable(Exception):
-    """An answer that is not what the protocol says; the message says how."""
-
-    def __init__(self, message: str, code: FailureCode = FailureCode.MALFORMED_ANSWER) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class HttpLink:
-    """One worker that is reached by its URL."""
-
-    def __init__(
-        self,
-        worker_id: str,
-        url: str,
-        transport: Transport,
-        receiver: Receiver,
-        pace: Pace,
-        tasks: Tasks,
-    ) -> None:
-        self.worker_id = worker_id
-        self.url = url
-        self._base = URL(url.rstrip("/"))
-        self._transport = transport
+    def __init__(self, worker_id: str, place: Place, receiver: Receiver, tasks: Tasks) -> None:
+        super().__init__(worker_id, place)
         self._receiver = receiver
-        self._pace = pace
         self._tasks = tasks
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._acknowledges = True
@@ -93,23 +61,21 @@ class HttpLink:
                 self._spawn(self._acknowledge(packet))
 
     def close(self, reason: str) -> None:
-        """Abandon all calls. What they were about is settled by whoever closes."""
         for call in list(self._calls.values()):
             call.cancel(reason)
 
     def open_calls(self) -> list[int]:
-        """The fences of calls that have not been answered yet."""
         return list(self._calls)
 
     async def probe(self, attempts: Sequence[tuple[str, str, int]]) -> bool:
-        """Whether the worker answers at all; asks how far each attempt is: (execution id, stage id, fence)."""
+        """Asks how far each attempt is."""
         if not attempts:
-            return await self._answers("/api/held")
+            return await self.answers("/api/held")
         held = Counter(execution_id for execution_id, _, _ in attempts)
         alive = False
         for execution_id, identifier, fence in attempts:
             try:
-                reply = await self._call("GET", f"/api/progress/{execution_id}", None, MAX_DOCUMENT_BYTES)
+                reply = await self.call("GET", f"/api/progress/{execution_id}", None, MAX_DOCUMENT_BYTES)
             except CALL_FAULTS:
                 continue
             except Unreadable:
@@ -119,24 +85,6 @@ class HttpLink:
             if reply.status == 200 and held[execution_id] == 1:
                 self._report_progress(execution_id, identifier, fence, reply.body)
         return alive
-
-    async def held(self) -> tuple[AttemptKey, ...] | None:
-        """What the worker says that it holds; None of one that does not know the question, or does not answer."""
-        try:
-            reply = await self._call("GET", "/api/held", None, MAX_DOCUMENT_BYTES)
-            return read(Held, reply.body, "what it holds").attempts if reply.status == 200 else None
-        except (Unreadable, *CALL_FAULTS) as fault:
-            log.info("worker.holds_unknown", worker_id=self.worker_id, why=described(fault))
-            return None
-
-    async def _answers(self, path: str) -> bool:
-        try:
-            await self._call("GET", path, None, MAX_DOCUMENT_BYTES)
-        except CALL_FAULTS:
-            return False
-        except Unreadable:
-            return True
-        return True
 
     def _report_progress(self, execution_id: str, identifier: str, fence: int, body: bytes) -> None:
         try:
@@ -150,7 +98,7 @@ class HttpLink:
 
     async def _offer(self, offer: Offer, encoded: bytes) -> None:
         try:
-            packet = self._answer(offer, await self._call("POST", "/api/handshake", encoded, MAX_DOCUMENT_BYTES))
+            packet = self._answer(offer, await self.call("POST", "/api/handshake", encoded, MAX_DOCUMENT_BYTES))
         except (Unreadable, *CALL_FAULTS) as fault:
             self._receiver.offer_unanswered(self.worker_id, offer.fence, described(fault))
             return
@@ -195,7 +143,7 @@ class HttpLink:
 
     async def _process(self, process: Process, encoded: bytes) -> None:
         try:
-            reply = await self._call("POST", "/api/process", encoded, MAX_RESULT_BYTES, bounded=False)
+            reply = await self.call("POST", "/api/process", encoded, MAX_RESULT_BYTES, bounded=False)
             if reply.status == 202:
                 return
             if reply.status in BUSY:
@@ -246,7 +194,7 @@ class HttpLink:
 
     async def _cancel(self, cancel: Cancel, encoded: bytes) -> None:
         try:
-            await self._call("POST", "/api/cancel", encoded, MAX_DOCUMENT_BYTES)
+            await self.call("POST", "/api/cancel", encoded, MAX_DOCUMENT_BYTES)
         except (Unreadable, *CALL_FAULTS) as fault:
             log.info("cancel.undelivered", worker_id=self.worker_id, why=described(fault))
         call = self._calls.get(cancel.fence)
@@ -257,25 +205,11 @@ class HttpLink:
     async def _acknowledge(self, ack: Ack) -> None:
         body = dumps({**ack.document(), "status": "processed" if ack.status == "committed" else "failed"})
         try:
-            reply = await self._call("POST", "/api/acknowledge", body, MAX_DOCUMENT_BYTES)
+            reply = await self.call("POST", "/api/acknowledge", body, MAX_DOCUMENT_BYTES)
             self._acknowledges = reply.status not in ABSENT
         except (Unreadable, *CALL_FAULTS) as fault:
             # The worker sends the result again and is answered with the same ack.
             log.info("ack.undelivered", worker_id=self.worker_id, why=described(fault))
-
-    # ---------------------------------------------------------------------------------------------------- the wire
-
-    async def _call(self, method: str, path: str, body: bytes | None, max_bytes: int, *, bounded: bool = True) -> Reply:
-        timeout = self._pace.call_timeout if bounded else None
-        try:
-            return await self._transport.call(
-                method, self._base.joinpath(path.lstrip("/")), body, max_bytes=max_bytes, timeout=timeout
-            )
-        except TooLong:
-            raise Unreadable(
-                f"answered {path} with more than {max_bytes} bytes: what is large is uploaded as an artifact",
-                FailureCode.RESULT_TOO_LARGE,
-            ) from None
 
     def _begin(self, fence: int, call: Coroutine[Any, Any, None]) -> None:
         task = self._spawn(call)
@@ -289,24 +223,3 @@ class HttpLink:
 
     def _spawn(self, call: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self._tasks.create_task(call)
-
-
-def read(model: type[M], body: bytes, what: str) -> M:
-    """A worker's answer as a model, or `Unreadable`."""
-    try:
-        return model.model_validate(loads(body, MAX_RESULT_BYTES))
-    except ProtocolError as error:
-        raise Unreadable(f"cannot be understood: {what}: {error.message}") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        path = ".".join(str(part) for part in first["loc"])
-        raise Unreadable(f"cannot be understood: {what}: {path}: {first['msg']}") from None
-
-
-def described(fault: BaseException) -> str:
-    """A fault of the network as a sentence's end."""
-    if isinstance(fault, Unreadable):
-        return str(fault)
-    if isinstance(fault, TimeoutError):
-        return "did not answer in time"
-    return f"cannot be reached: {str(fault) or type(fault).__name__}"

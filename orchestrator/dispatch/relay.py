@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 
 from orchestrator.core.document import stage_name
+from orchestrator.dispatch.called_link import CalledLink
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import Answered, Worker
-from orchestrator.dispatch.http_link import HttpLink
 from orchestrator.dispatch.peer_link import PeerLink
 from orchestrator.dispatch.peer_messages import FromWorker
 from orchestrator.dispatch.relayed import Relayed, Told, key_of, refusal_of, result_of, stop_of
@@ -241,7 +241,7 @@ class Relay:
         attempt.owner, attempt.confirmed_at, attempt.expires_at = owner, self._clock.monotonic(), None
         if attempt.result is not None:
             self._pass_on(attempt, attempt.result)
-        elif not (isinstance(worker.link, HttpLink) and process.fence in worker.link.open_calls()):
+        elif not (isinstance(worker.link, CalledLink) and process.fence in worker.link.open_calls()):
             self._send(attempt, process)
 
     def _cancel(self, owner: str, worker_id: str, cancel: Cancel) -> None:

@@ -23,6 +23,7 @@ from orchestrator.dispatch.home import Home, Reach
 from orchestrator.dispatch.outlook import Outlook
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.peers import Peers
+from orchestrator.dispatch.probes import Probes
 from orchestrator.dispatch.reaper import Reaper
 from orchestrator.dispatch.reception import Reception
 from orchestrator.dispatch.relay import Relay
@@ -82,6 +83,7 @@ class Replica:
         self.home = Home(
             self.dispatcher, self.answers, self.relay, self.reception, self.registry, reach, ids, replica_id, tasks
         )
+        self.probes = Probes(self.dispatcher, self.relay, self.reception, tasks)
         self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal, tasks)
         self.hints = store.open_hints(clock)
         self.outlook = Outlook(self.dispatcher, self.executions)
@@ -192,7 +194,7 @@ class Replica:
             await self.clock.sleep(self.pace.talk)
 
     async def _probe(self) -> None:
-        self.home.probe_quiet()
+        self.probes.probe_quiet()
 
     async def _claim_when_hungry(self) -> None:
         while True:

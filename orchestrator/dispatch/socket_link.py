@@ -9,6 +9,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp.http import WebSocketError
 
 from orchestrator.core.standing import Offence
+from orchestrator.dispatch.frames import fitting
 from orchestrator.dispatch.home import Home
 from orchestrator.dispatch.link import Receiver
 from protocol.codec import LARGE_BYTES, MAX_RESULT_BYTES, decode_worker_frame
@@ -16,7 +17,6 @@ from protocol.errors import ProtocolError
 from protocol.packets import OrchestratorPacket, WorkerPacket
 
 PING_SECONDS: Final = 10.0
-FRAME_BYTES: Final = 1024 * 1024
 BACKLOG_BYTES: Final = 256 * 1024 * 1024
 """A worker that reads so slowly that this much waits for it is cut off; its leases decide the rest."""
 
@@ -57,12 +57,9 @@ class SocketLink:
 
     def _next_frame(self) -> bytes:
         """As many of the waiting packets as a frame of the usual size holds, and one at least."""
-        size = count = 0
-        while count < len(self._outgoing) and (count == 0 or size + len(self._outgoing[count]) <= FRAME_BYTES):
-            size += len(self._outgoing[count])
-            count += 1
+        count = fitting(map(len, self._outgoing))
         packets, self._outgoing = self._outgoing[:count], self._outgoing[count:]
-        self._waiting_bytes -= size
+        self._waiting_bytes -= sum(map(len, packets))
         return b"[" + b",".join(packets) + b"]"
 
 

@@ -1,11 +1,13 @@
 """The workers as the HTTP API sees them: one desk for registration, heartbeats, links, drain and the list."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 
 from aiohttp import web
 
 from orchestrator.core.document import instant
 from orchestrator.core.standing import GOOD, Offence, standing_document
+from orchestrator.dispatch.array_link import ArrayLink
 from orchestrator.dispatch.fleet import Fleet, Worker
 from orchestrator.dispatch.guests import Guests
 from orchestrator.dispatch.home import Home
@@ -15,7 +17,9 @@ from orchestrator.dispatch.peer_link import serve_peer
 from orchestrator.dispatch.peers import Peers
 from orchestrator.dispatch.socket_link import serve_link
 from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
-from protocol.packets import Directive, Heartbeat, Registered, Registration
+from protocol.codec import LARGE_BYTES, sift_worker_frame
+from protocol.errors import ProtocolError
+from protocol.packets import Cancel, Directive, Drain, Heartbeat, OrchestratorPacket, Registered, Registration
 
 
 class Workers:
@@ -50,6 +54,26 @@ class Workers:
 
     def beat(self, worker_id: str, heartbeat: Heartbeat) -> Sequence[Directive] | None:
         return self._home.beat(worker_id, heartbeat)
+
+    async def take(self, worker_id: str, frame: bytes) -> tuple[bytes, Sequence[ProtocolError]] | None:
+        """The frame that answers the worker's, and what is wrong with the packets that were not taken.
+
+        None for a worker that does not take arrays here and has to register. Raises `ProtocolError` for a frame of
+        which nothing was taken.
+        """
+        sifted = (
+            await asyncio.to_thread(sift_worker_frame, frame) if len(frame) > LARGE_BYTES else sift_worker_frame(frame)
+        )
+        worker = self._fleet.get(worker_id)
+        if worker is None or not isinstance(worker.link, ArrayLink):
+            return None
+        self._receiver.receive(worker_id, [each for each in sifted.packets if not isinstance(each, Heartbeat)])
+        for packet in sifted.packets:
+            if isinstance(packet, Heartbeat):
+                for directive in self._home.beat(worker_id, packet) or ():
+                    told = packet_of(directive)
+                    worker.link.send(told, told.encoded())
+        return worker.link.take_repeatable(), sifted.faults
 
     async def drain(self, worker_id: str) -> bool:
         return await self._home.drain(worker_id)
@@ -94,6 +118,13 @@ class Workers:
         status = "draining" if row.draining else "unreachable"
         unknown = {"load": None, "estimatesMs": {}, "staleResults": 0, "standing": standing_document(GOOD, 0.0)}
         return document | {"status": status, "slots": {"total": row.slots, "free": 0}} | unknown
+
+
+def packet_of(directive: Directive) -> OrchestratorPacket:
+    """What a heartbeat's answer says, as a packet."""
+    if directive.directive == "drain":
+        return Drain()
+    return Cancel.model_validate(directive.model_dump(exclude={"directive"}) | {"reason": "stale"})
 
 
 def _doing(worker: Worker, slots: int) -> dict[str, object]:

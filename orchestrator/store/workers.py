@@ -22,6 +22,7 @@ class RegisteredWorker:
     display_name: str | None
     version: str
     url: str | None
+    packet_arrays: bool
     capabilities: tuple[str, ...]
     slots: int
     labels: dict[str, str]
@@ -69,6 +70,7 @@ class PostgresWorkerRegistry:
                 orjson.dumps(registration.labels).decode(),
                 orjson.dumps(registration.resources).decode(),
                 home,
+                registration.packet_arrays,
             )
         return since
 
@@ -92,6 +94,7 @@ def _worker(row: asyncpg.Record) -> RegisteredWorker:
         display_name=row["display_name"],
         version=row["version"],
         url=row["url"],
+        packet_arrays=row["packet_arrays"],
         capabilities=tuple(row["capabilities"]),
         slots=row["slots"],
         labels=orjson.loads(row["labels"]),

@@ -115,7 +115,9 @@ def _body(route: Route) -> Document | None:
             content = {"application/json": {"schema": _reference(route.intake.model)}}
             return {"required": not route.intake.optional, "content": content}
         case FromBytes():
-            return {"content": {media_type: {"schema": {}} for media_type in route.intake.media_types}}
+            model = route.intake.model
+            schema = {} if model is None else _reference(model)
+            return {"content": {media_type: {"schema": schema} for media_type in route.intake.media_types}}
         case FromStream():
             return {"required": True, "content": {"application/octet-stream": {"schema": {}}}}
         case _:
@@ -143,7 +145,7 @@ def _content(route: Route) -> Document:
 
 
 def _body_model(route: Route) -> type[BaseModel] | None:
-    return route.intake.model if isinstance(route.intake, FromBody) else None
+    return route.intake.model if isinstance(route.intake, FromBody | FromBytes) else None
 
 
 def _answer_model(route: Route) -> type[BaseModel] | None:

@@ -20,6 +20,7 @@ from orchestrator.core.standing import Offence
 from orchestrator.core.template import Template
 from orchestrator.store.executions import Snapshot
 from orchestrator.store.templates import Published
+from protocol.errors import ProtocolError
 from protocol.packets import Artifact, Directive, Heartbeat, Progress, Registered, Registration, Result
 
 Command = CancelRequested | PauseRequested | ResumeRequested | SignalReceived
@@ -112,6 +113,12 @@ class Workers(Protocol):
 
     def beat(self, worker_id: str, heartbeat: Heartbeat) -> Sequence[Directive] | None:
         """What the worker has to do; None for one that has to register again."""
+
+    async def take(self, worker_id: str, frame: bytes) -> tuple[bytes, Sequence[ProtocolError]] | None:
+        """The frame that answers an array of the worker's packets, and what is wrong with those that were not taken.
+
+        None for one that has to register again, as a worker that takes arrays. Raises `ProtocolError`.
+        """
 
     async def drain(self, worker_id: str) -> bool:
         """Whether there is such a worker."""

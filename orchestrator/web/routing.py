@@ -65,11 +65,15 @@ class FromBody(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class FromBytes:
-    """A handler that takes the body as it was sent; `media_types` are what it makes sense as."""
+    """A handler that takes the body as it was sent; `media_types` are what it makes sense as.
+
+    `model` is what the body holds, where that can be said; the handler itself reads it.
+    """
 
     handler: Callable[[Call, bytes], Answering]
     max_bytes: int
     media_types: tuple[str, ...]
+    model: type[BaseModel] | None = None
 
     async def answer(self, call: Call) -> web.StreamResponse:
         return await self.handler(call, await gate.read_bytes(call.request, self.max_bytes))
@@ -148,7 +152,7 @@ class Route:
             try:
                 return await self.intake.answer(Call(request, services, principal))
             except Refused as refused:
-                is_packet = refused.status == 413 and isinstance(self.intake, FromBody)
+                is_packet = refused.status == 413 and isinstance(self.intake, FromBody | FromBytes)
                 if is_packet and isinstance(principal, WorkerPrincipal):
                     services.workers.offended(principal.worker_id, Offence.TOO_LARGE)
                 raise

@@ -234,6 +234,15 @@ _WORKERS: Final = (
         documents.Directives,
     ),
     Route(
+        "POST",
+        f"{_WORKER}/packets",
+        FromBytes(workers.take, MAX_RESULT_BYTES, ("application/json",), workers.WorkerPackets),
+        "Send packets; each is taken for itself, and the answer has what there is to say to the worker at once",
+        Access.WORKER,
+        workers.OrchestratorPackets,
+        refusals=(400, 422),
+    ),
+    Route(
         "GET",
         f"{_WORKER}/link",
         Plain(workers.link),

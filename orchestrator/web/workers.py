@@ -3,18 +3,29 @@
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import Field, RootModel
 
+from orchestrator.core.standing import Offence
 from orchestrator.web.call import Call, answer
 from orchestrator.web.identity import forbidden
-from orchestrator.web.refusal import Refused
-from protocol.packets import Heartbeat, Identifier, Registration
+from orchestrator.web.refusal import Detail, Refused
+from protocol.codec import loads
+from protocol.errors import ProtocolError
+from protocol.packets import Heartbeat, Identifier, OrchestratorPacket, Registration, WorkerPacket
 
 
 class Introduction(Registration):
     """A registration in which the worker's id may be left to the header X-Worker-ID."""
 
     worker_id: Identifier = Field("", validate_default=False)
+
+
+class WorkerPackets(RootModel[list[WorkerPacket]]):
+    """An array of a worker's packets."""
+
+
+class OrchestratorPackets(RootModel[list[OrchestratorPacket]]):
+    """An array of the orchestrator's packets."""
 
 
 async def register(call: Call, registration: Registration) -> web.Response:
@@ -37,6 +48,24 @@ async def beat(call: Call, heartbeat: Heartbeat) -> web.Response:
     if directives is None:
         raise _unknown(worker_id)
     return answer({"directives": [directive.document() for directive in directives]})
+
+
+async def take(call: Call, frame: bytes) -> web.Response:
+    """`POST /api/workers/{workerId}/packets`: each packet is dealt with for itself."""
+    worker_id = call.bound_to(call.named("workerId"))
+    try:
+        taken = await call.services.workers.take(worker_id, frame)
+    except ProtocolError as error:
+        call.services.workers.offended(worker_id, Offence.MALFORMED)
+        raise Refused(400, error.code, str(error), [_fault(error)]) from None
+    if taken is None:
+        raise _unknown(worker_id)
+    answered, faults = taken
+    if faults:
+        call.services.workers.offended(worker_id, Offence.MALFORMED)
+        message = f"{faults[0]} (of the array's packets, {len(faults)} were not taken, and all others were)"
+        raise Refused(422, "malformed_packet", message, [*map(_fault, faults)], beside={"packets": loads(answered)})
+    return web.Response(body=answered, content_type="application/json")
 
 
 async def listing(call: Call) -> web.Response:
@@ -91,6 +120,10 @@ def _refuse_other_origins(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
         raise forbidden("a page of another origin may not open this")
+
+
+def _fault(error: ProtocolError) -> Detail:
+    return {"path": error.path, "message": error.message}
 
 
 def _unknown(worker_id: str) -> Refused:

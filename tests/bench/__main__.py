@@ -79,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         document = sys.modules[measure.__module__].__doc__ or ""
         _add_extent(measures.add_parser(name, help=document.partition("\n")[0], description=document))
     transports = throughput.TRANSPORTS
-    measures.choices["throughput"].add_argument(
-        "--transport", choices=transports, help="this one alone; both if absent"
-    )
+    measures.choices["throughput"].add_argument("--transport", choices=transports, help="this one alone; all if absent")
     everything = "every row of the targets, and tests/bench/RESULTS.md with its plots"
     added = measures.add_parser("all", help=everything, description=everything)
     _add_extent(added)

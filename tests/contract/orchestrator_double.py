@@ -59,6 +59,7 @@ class OrchestratorDouble:
         self.refusals = 0
         self.heartbeat_interval_ms = 60_000
         self.heartbeat_status = 200
+        self.array_status = 200
         self.directives: list[dict[str, Any]] = []
         self.orchestrators: list[str] = []
         self.acks = True
@@ -74,6 +75,7 @@ class OrchestratorDouble:
         app = web.Application()
         app.router.add_post("/api/workers", self._register)
         app.router.add_post("/api/workers/{id}/heartbeat", self._heartbeat)
+        app.router.add_post("/api/workers/{id}/packets", self._take_array)
         app.router.add_get("/link", self._serve_link)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -165,6 +167,16 @@ class OrchestratorDouble:
         directives, self.directives = self.directives, []
         await self._tell()
         return web.json_response({"directives": directives}, status=self.heartbeat_status)
+
+    async def _take_array(self, request: web.Request) -> web.Response:
+        packets = decode_worker_frame(await request.read())
+        self.frames.append(len(packets))
+        if self.array_status == 200:
+            self.packets += packets
+        await self._tell()
+        results = [packet for packet in packets if isinstance(packet, Result)]
+        answer = [ack(result) for result in results] if self.acks else []
+        return web.Response(body=encode_frame(answer), status=self.array_status, content_type="application/json")
 
     async def _serve_link(self, request: web.Request) -> web.StreamResponse:
         link = web.WebSocketResponse(max_msg_size=0, compress=False)

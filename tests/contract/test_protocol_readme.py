@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from types import NoneType
+from types import ModuleType, NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -18,7 +18,7 @@ import protocol
 from orchestrator.core.draft import MOST_YIELDS
 from orchestrator.core.standing import Offence
 from orchestrator.core.template_check import DEFAULT_RETRY, DEFAULT_TIMEOUT, MAX_ATTEMPTS
-from orchestrator.dispatch import home, http_link, outbound, socket_link
+from orchestrator.dispatch import array_link, called_link, frames, home, http_link, outbound, socket_link
 from orchestrator.dispatch.answers import OF_THE_WORKER
 from orchestrator.dispatch.pace import Pace
 from orchestrator.settings import MAX_ARTIFACT_BYTES
@@ -270,8 +270,7 @@ def test_the_limits_of_the_gate_are_those_of_the_codec() -> None:
     }
     assert f"MUST be at most {MAX_DEPTH - 2} levels deep" in SECTIONS["The gate"]
     assert set(re.findall(r"\d[\d,]{8,}(?= bytes)", README)) == {
-        f"{size:,}"
-        for size in (MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, socket_link.FRAME_BYTES, socket_link.BACKLOG_BYTES)
+        f"{size:,}" for size in (MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES, frames.FRAME_BYTES, socket_link.BACKLOG_BYTES)
     }
 
 
@@ -352,17 +351,25 @@ def test_the_calls_to_the_orchestrator_are_among_its_routes() -> None:
     headings = ("Registration", "Heartbeats and directives", "Artifacts and large results", "Reporting later")
     text = "".join(SECTIONS[heading] for heading in headings)
     calls = set(re.findall(r"`(GET|POST|PUT|DELETE) (/api/[^`?]+)", text))
+    calls |= set(re.findall(r"worker to orchestrator: `(POST) (/[^`]+)`", SECTIONS["Binding to arrays over HTTP"]))
 
-    assert len(calls) == 11
+    assert len(calls) == 12
     assert calls <= {(route.method, route.path) for route in ROUTES}
 
 
 def test_the_calls_to_a_worker_are_those_that_the_orchestrator_makes() -> None:
     of_their_own = {heading.split()[1] for heading in SECTIONS if heading.startswith("POST /api/")}
     others = {call.split()[1].split("{")[0] for call in column(tables("The other calls")[0], "call")}
-    made = re.findall(r'"(/api/[a-z]+/?)[^"]*"', Path(http_link.__file__).read_text())
+    in_arrays = re.findall(r"orchestrator to worker: `\w+ ([^`]+)`", SECTIONS["Binding to arrays over HTTP"])
 
-    assert of_their_own | others - {"/api/jobs/"} == set(made)
+    assert of_their_own | others - {"/api/jobs/"} == calls_made(called_link, http_link)
+    assert set(in_arrays) == calls_made(called_link, array_link)
+
+
+def calls_made(*modules: ModuleType) -> set[str]:
+    """The paths at a worker that the modules name."""
+    text = "".join(Path(str(module.__file__)).read_text() for module in modules)
+    return set(re.findall(r'"(/api/[a-z]+/?)[^"]*"', text))
 
 
 def test_links_lead_somewhere() -> None:

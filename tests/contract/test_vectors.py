@@ -15,11 +15,14 @@ import protocol
 from protocol import packets
 from protocol.codec import (
     MAX_RESULT_BYTES,
+    Sifted,
     decode_orchestrator_frame,
     decode_worker_frame,
     dumps,
     encode_frame,
     loads,
+    sift_orchestrator_frame,
+    sift_worker_frame,
 )
 from protocol.errors import FailureCode, ProtocolError, RefusalCode
 from protocol.packets import Metrics, Model, OrchestratorPacket, Packet, Resources, WorkerPacket
@@ -30,6 +33,11 @@ Decode = Callable[[bytes, int], Sequence[Packet]]
 FOLDER = Path(protocol.__file__).with_name("vectors")
 CODES = ("too_large", "malformed_json", "malformed_packet")
 DECODE: dict[str, Decode] = {"worker": decode_worker_frame, "orchestrator": decode_orchestrator_frame}
+
+SIFT: dict[str, Callable[[bytes, int], Sifted[Any]]] = {
+    "worker": sift_worker_frame,
+    "orchestrator": sift_orchestrator_frame,
+}
 
 
 def vectors(*names: str) -> list[Any]:
@@ -42,6 +50,7 @@ def read(name: str) -> str:
 
 
 FRAMES = vectors("worker_packets", "orchestrator_packets", "gate")
+ARRAYS = vectors("arrays")
 DOCUMENTS = vectors("documents")
 
 
@@ -59,7 +68,7 @@ def verdict(understand: Callable[[], Any]) -> Vector:
 
 
 def expected_of(vector: Vector) -> Vector:
-    return {name: vector[name] for name in ("valid", "packets", "expected", "error") if name in vector}
+    return {name: vector[name] for name in ("valid", "packets", "refused", "expected", "error") if name in vector}
 
 
 @pytest.mark.parametrize("vector", FRAMES)
@@ -69,6 +78,18 @@ def test_a_frame_is_understood_or_refused_as_its_vector_says(vector: Vector) -> 
     def understand() -> Vector:
         decoded = decode(frame_of(vector), vector.get("maxBytes", MAX_RESULT_BYTES))
         return {"packets": [packet.document() for packet in decoded]}
+
+    assert verdict(understand) == expected_of(vector)
+
+
+@pytest.mark.parametrize("vector", ARRAYS)
+def test_of_an_array_over_http_each_packet_is_understood_or_refused_as_its_vector_says(vector: Vector) -> None:
+    sift = SIFT[vector["direction"]]
+
+    def understand() -> Vector:
+        sifted = sift(frame_of(vector), vector.get("maxBytes", MAX_RESULT_BYTES))
+        refused = [{"code": fault.code, "path": fault.path} for fault in sifted.faults]
+        return {"packets": [packet.document() for packet in sifted.packets], "refused": refused}
 
     assert verdict(understand) == expected_of(vector)
 

@@ -18,7 +18,19 @@ from orchestrator.dispatch.watch import Hub
 from orchestrator.store.executions import Snapshot
 from orchestrator.store.templates import SHIPPED, Published, UnknownTemplate, VersionTaken
 from orchestrator.web.ports import Check, Command, Services
-from protocol.packets import Artifact, Directive, Heartbeat, Progress, Registered, Registration, Result
+from protocol.codec import encode_frame, sift_worker_frame
+from protocol.errors import ProtocolError
+from protocol.packets import (
+    Ack,
+    Artifact,
+    Directive,
+    Heartbeat,
+    Progress,
+    Registered,
+    Registration,
+    Result,
+    WorkerPacket,
+)
 from tests.driven_clock import DrivenClock
 
 CLIENT = "client_1"
@@ -230,6 +242,7 @@ class Templates:
 class Workers:
     registrations: list[Registration] = field(default_factory=list)
     heartbeats: list[tuple[str, Heartbeat]] = field(default_factory=list)
+    packets: list[tuple[str, list[WorkerPacket]]] = field(default_factory=list)
     directives: list[Directive] = field(default_factory=list)
     drained: list[str] = field(default_factory=list)
     offences: list[tuple[str, Offence]] = field(default_factory=list)
@@ -251,6 +264,18 @@ class Workers:
             return None
         self.heartbeats.append((worker_id, heartbeat))
         return self.directives
+
+    async def take(self, worker_id: str, frame: bytes) -> tuple[bytes, Sequence[ProtocolError]] | None:
+        sifted = sift_worker_frame(frame)
+        if not self._knows(worker_id):
+            return None
+        self.packets.append((worker_id, sifted.packets))
+        acks = [
+            Ack(execution_id=each.execution_id, stage_id=each.stage_id, fence=each.fence, status="committed")
+            for each in sifted.packets
+            if isinstance(each, Result)
+        ]
+        return encode_frame(acks), sifted.faults
 
     async def drain(self, worker_id: str) -> bool:
         self.drained.append(worker_id)

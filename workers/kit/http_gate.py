@@ -45,19 +45,28 @@ def answer(document: Any, status: int = 200) -> web.Response:
     return web.Response(body=dumps(document), status=status, content_type="application/json")
 
 
-async def read_body(request: web.Request, model: type[M], max_bytes: int = MAX_DOCUMENT_BYTES) -> M:
-    """The request's body as a `model`; raises `Refused` 400 with the path of the first fault, or 413."""
+async def read_bytes(request: web.Request) -> bytes:
+    """The request's body; raises `Refused` 413 past what is taken here at all."""
     try:
-        body = await request.read()
+        return await request.read()
     except web.HTTPRequestEntityTooLarge as error:
         raise Refused(413, "too_large", error.text or "the body is larger than anything that is taken here") from None
+
+
+def refused(error: ProtocolError) -> Refused:
+    """The answer to a body that the protocol does not allow."""
+    return Refused(413 if error.code == "too_large" else 400, error.code, error.message, path=error.path)
+
+
+async def read_body(request: web.Request, model: type[M], max_bytes: int = MAX_DOCUMENT_BYTES) -> M:
+    """The request's body as a `model`; raises `Refused` 400 with the path of the first fault, or 413."""
+    body = await read_bytes(request)
     try:
         if len(body) > LARGE_BYTES:
             return model.model_validate(await asyncio.to_thread(loads, body, max_bytes))
         return model.model_validate(loads(body, max_bytes))
     except ProtocolError as error:
-        status = 413 if error.code == "too_large" else 400
-        raise Refused(status, error.code, error.message, path=error.path) from None
+        raise refused(error) from None
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         path = ".".join(map(str, fault["loc"]))

@@ -13,13 +13,24 @@ from aiohttp import web
 
 from protocol.attempt import FINAL, AttemptState
 from protocol.codec import MAX_RESULT_BYTES
-from protocol.errors import RefusalCode
+from protocol.errors import ProtocolError, RefusalCode
 from protocol.packets import Offer, Reject
 from workers.kit import http_bodies
 from workers.kit.attempts import Attempt, Origin, StopReason
 from workers.kit.engine import Engine
 from workers.kit.http_bodies import AcknowledgeBody, HandshakeBody, NamesAttempt
-from workers.kit.http_gate import DESCRIBE, Refused, answer, read_body, require_secret, shape_errors
+from workers.kit.http_gate import (
+    DESCRIBE,
+    Refused,
+    answer,
+    read_body,
+    read_bytes,
+    refused,
+    require_secret,
+    shape_errors,
+)
+from workers.kit.outgoing import joined
+from workers.kit.posts import receive
 from workers.kit.seams import Seams
 from workers.kit.worker import Routes
 
@@ -56,6 +67,7 @@ class HttpServer:
         self._version = version
         self._default_action = default_action
         self._is_asked = is_asked
+        self._clock = seams.clock
         self._bare_fences = itertools.count(1)
         app = web.Application(
             middlewares=[shape_errors(seams.fresh_id), require_secret(secret)], client_max_size=MAX_RESULT_BYTES
@@ -67,6 +79,8 @@ class HttpServer:
         app.router.add_get("/api/progress/{id}", self.progress)
         app.router.add_get("/api/held", self.held)
         app.router.add_get("/health", self.health)
+        if is_asked:
+            app.router.add_post("/api/packets", self.packets)
         add_routes(app.router, routes)
         # After the author's, so that theirs counts. The pattern is the default one, but written as nobody writes it:
         # aiohttp takes a path that is spelt the same for the same resource, which has one handler a method.
@@ -82,6 +96,18 @@ class HttpServer:
 
     async def stop(self) -> None:
         await self._runner.cleanup()
+
+    async def packets(self, request: web.Request) -> web.Response:
+        """Takes an array of the orchestrator's packets, and answers with what there is to say at once."""
+        try:
+            await receive(self._engine, await read_bytes(request))
+        except ProtocolError as error:
+            raise refused(error) from None
+        said = self._engine.outgoing.take()
+        # The first steps of what was begun come before this goes on: who ends in its first one has its result here.
+        await self._clock.sleep(0)
+        said += self._engine.outgoing.take()
+        return web.Response(body=joined(said), content_type="application/json")
 
     async def handshake(self, request: web.Request) -> web.Response:
         body = await read_body(request, HandshakeBody, MAX_RESULT_BYTES)

@@ -46,13 +46,6 @@ class Transport(Protocol):
         """Returns, or raises a connection's error, when the transport no longer holds."""
 
 
-class Asked:
-    """The HTTP transport: the orchestrator calls the worker's own endpoints, so there is nothing to hold open."""
-
-    async def stay(self, registered: Registered) -> None:
-        await asyncio.Event().wait()
-
-
 async def register(session: aiohttp.ClientSession, orchestrator: URL, registration: Registration) -> Registered:
     """`POST /api/workers`; raises `RegistrationRefused`, or a connection's error where trying again makes sense."""
     document = dumps(registration.document())

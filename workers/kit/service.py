@@ -23,8 +23,9 @@ from workers.kit.home import Home
 from workers.kit.learning import Experience
 from workers.kit.lesson_file import LessonKeeper
 from workers.kit.link import Link
-from workers.kit.membership import Asked, Membership, Transport
+from workers.kit.membership import Membership, Transport
 from workers.kit.orchestrators import Orchestrators
+from workers.kit.posts import Posts
 from workers.kit.race import first_to_end
 from workers.kit.seams import Seams
 from workers.kit.timing import Timing
@@ -114,7 +115,7 @@ class Service:
     def _transport(self, session: aiohttp.ClientSession) -> Transport:
         settings = self._settings
         if settings.transport == "http":
-            return Asked()
+            return Posts(session, self._orchestrators, self.engine, self._seams.clock, settings.timing)
         return Link(session, self._orchestrators, self.engine, self._seams.clock, settings.timing)
 
     def _heartbeat(self, is_unknown: asyncio.Event) -> HeartbeatThread:
@@ -196,6 +197,7 @@ class Service:
             display_name=self._worker.name,
             version=self._worker.version,
             url=url,
+            packet_arrays=url is not None,
             capabilities=tuple(self._worker.actions),
             max_concurrent_executions=settings.slots,
             instance_id=self._instance_id,
