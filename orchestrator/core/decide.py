@@ -164,6 +164,7 @@ def _decide_execution(draft: Draft, event: Event) -> None:
     execution = draft.execution
     match event:
         case Owned():
+            draft.void_offers()
             draft.take_up()
         case CancelRequested():
             draft.end(ExecutionStatus.CANCELLED)

@@ -149,6 +149,12 @@ class Draft:
             message = f"the signal {wait.signal if wait else ''} did not come in time"
             self.fail_stage(stage, Failure(code=FailureCode.SIGNAL_TIMEOUT, message=message))
 
+    def void_offers(self) -> None:
+        """A new owner: whatever a worker says to an offer, it has said to the former one. It is offered anew."""
+        for stage in self.execution.stages.values():
+            if stage.status is StageStatus.OFFERED:
+                self.make_ready(stage)
+
     def take_up(self) -> None:
         """A new owner, or the end of a pause: whatever can go on is set going."""
         for stage in self.execution.stages.values():

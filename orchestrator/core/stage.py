@@ -31,7 +31,10 @@ class StageStatus(StrEnum):
 FINAL: Final = frozenset({StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED, StageStatus.CANCELLED})
 """No event leaves these."""
 
-LIVE: Final = frozenset({StageStatus.OFFERED, StageStatus.RUNNING, StageStatus.CANCELLING})
+BEGUN: Final = frozenset({StageStatus.RUNNING, StageStatus.CANCELLING})
+"""A worker was told to begin, or to stop again: it may be at work."""
+
+LIVE: Final = BEGUN | {StageStatus.OFFERED}
 """A worker may hold an attempt: a fence and a slot belong to the stage."""
 
 ACTIVE: Final = LIVE | {StageStatus.READY}

@@ -278,6 +278,7 @@ class Answers:
             # The ack is logged with the commit that it tells of, and leaves after it.
             ack = ack_of(packet, committed=True).encoded()
             told.add(record.next_sequence(), self._clock.now(), True, "ack", ack)
+        assignment.result = packet
         assignment.waiting_for_commit.append(answered)
         assignment.lease_until = assignment.timeout_at = None
 

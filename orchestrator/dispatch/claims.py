@@ -15,6 +15,7 @@ from orchestrator.core.order import OrderKey
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import LONGEST_WINDOW
 from orchestrator.dispatch.home import Home
+from orchestrator.dispatch.relay import Relay
 from orchestrator.store.database import NOTHING_DONE
 from orchestrator.store.journal import Journal
 from orchestrator.store.ownership import Message, Ownership
@@ -30,10 +31,13 @@ log = structlog.get_logger()
 class Claims:
     """Moves executions between the database's queue and this replica's memory."""
 
-    def __init__(self, dispatcher: Dispatcher, home: Home, ownership: Ownership, journal: Journal) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, home: Home, relay: Relay, ownership: Ownership, journal: Journal
+    ) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
         self._home = home
+        self._relay = relay
         self._ownership = ownership
         self._journal = journal
         self._lease = timedelta(seconds=dispatcher.pace.lease)
@@ -160,6 +164,7 @@ class Claims:
     def take_up(self, record: Record) -> None:
         self._home.adopt(record)
         self._engine.take_up(record)
+        self._relay.owned(record.execution.execution_id)
 
     # ----------------------------------------------------------------------------------------------- the inbox
 

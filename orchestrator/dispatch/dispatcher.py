@@ -5,7 +5,7 @@ refused or did not answer is not asked again before its time.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 
 import structlog
@@ -34,6 +34,9 @@ from protocol.packets import Ack, Cancel, Failure, Offer, OrchestratorPacket, Pr
 
 log = structlog.get_logger()
 
+Disowned = Callable[[Worker, Assignment], None]
+"""Told of an attempt that a worker at home here goes on with although this replica may not judge it any more."""
+
 
 class Dispatcher:
     """Makes offers to the fleet for the engine's ready stages."""
@@ -55,6 +58,7 @@ class Dispatcher:
         """Monotonic seconds: past its lease a replica offers nothing, for its executions may be another's by then."""
         self.hungry = asyncio.Event()
         """Set when the queue in the database should be claimed from."""
+        self.disowned: Disowned = lambda worker, assignment: None
 
     def begin(self, epoch: int) -> None:
         """A new life: nothing that an earlier one held is valid any more."""
@@ -63,8 +67,8 @@ class Dispatcher:
         self.refusals.clear()
         self._parked.clear()
         for worker in self.fleet:
-            for fence in list(worker.assignments):
-                self.fleet.free(worker, fence)
+            for assignment in list(worker.assignments.values()):
+                self._disown(worker, assignment)
 
     # ------------------------------------------------------------------------------------------------- the pump
 
@@ -314,13 +318,19 @@ class Dispatcher:
             self.engine.apply_if_valid(record, Settled(stage, fence))
 
     def abandon(self, execution_id: str) -> None:
-        """Another replica drives it now: what workers hold of it is no longer counted here."""
+        """Somebody else drives it now, or nobody: what workers hold of it is no longer judged here."""
         self.engine.drop(execution_id)
         self.finished(execution_id)
         for worker in self.fleet:
             for assignment in list(worker.assignments.values()):
                 if assignment.execution_id == execution_id:
-                    self.free(worker, assignment.fence)
+                    self._disown(worker, assignment)
+
+    def _disown(self, worker: Worker, assignment: Assignment) -> None:
+        """A guest's slots are counted at its home; of a worker at home here, the slot goes to whoever drives it."""
+        self.free(worker, assignment.fence)
+        if worker.is_at_home:
+            self.disowned(worker, assignment)
 
     def free(self, worker: Worker, fence: int) -> Assignment | None:
         """The worker's slot is free again: somebody may be waiting for it."""

@@ -13,7 +13,7 @@ from typing import Final
 from orchestrator.core.fading import NOTHING, Fading
 from orchestrator.core.placement import Candidate, Refusal
 from orchestrator.dispatch.link import Link
-from protocol.packets import Heartbeat, Registration
+from protocol.packets import Heartbeat, Registration, Result
 
 LONGEST_WINDOW: Final = 5000
 SHARED_WINDOW_PER_SLOT: Final = 4
@@ -25,7 +25,8 @@ Answered = Callable[[bool], None]
 
 @dataclass(slots=True)
 class Assignment:
-    """One attempt at one worker, as this replica holds it; times are monotonic seconds."""
+    """One attempt at one worker, as this replica holds it; times are monotonic seconds. `waiting_for_commit` hear what
+    became of `result`, once it is durable."""
 
     execution_id: str
     stage: str
@@ -38,6 +39,7 @@ class Assignment:
     timeout_at: float | None = None
     grace_until: float | None = None
     started_at: float | None = None
+    result: Result | None = None
     waiting_for_commit: list[Answered] = field(default_factory=list)
 
 
@@ -180,10 +182,10 @@ class Fleet:
             facts.expected_ms = before.facts.expected_ms
             facts.executions = before.facts.executions
             facts.standing, worker.restarts = before.facts.standing, before.restarts
-            _count(worker)
             if not replaced:
                 worker.link, facts.connected = before.link, before.facts.connected
         self._workers[worker.worker_id] = worker
+        self._count(worker)
         for action in facts.capabilities:
             self._by_action.setdefault(action, []).append(worker)
         return worker, replaced
@@ -212,7 +214,7 @@ class Fleet:
         """Debit a slot, or take one over that was lent to the former owner."""
         worker.lent.discard(assignment.fence)
         worker.assignments[assignment.fence] = assignment
-        _count(worker)
+        self._count(worker)
         held = worker.facts.executions
         held[assignment.execution_id] = held.get(assignment.execution_id, 0) + 1
 
@@ -221,7 +223,7 @@ class Fleet:
         assignment = worker.assignments.pop(fence, None)
         if assignment is None:
             return None
-        _count(worker)
+        self._count(worker)
         held = worker.facts.executions
         held[assignment.execution_id] -= 1
         if not held[assignment.execution_id]:
@@ -231,17 +233,17 @@ class Fleet:
     def lend(self, worker: Worker, fence: int) -> None:
         """Debit a slot for another owner's attempt."""
         worker.lent.add(fence)
-        _count(worker)
+        self._count(worker)
 
     def take_back(self, worker: Worker, fence: int) -> None:
         """Credit the slot of another owner's attempt that is over."""
         worker.lent.discard(fence)
-        _count(worker)
+        self._count(worker)
 
     def grant(self, worker: Worker, slots: int) -> None:
         """A guest's home says how many attempts it may have of this replica's."""
         worker.facts.slots = slots
-        _count(worker)
+        self._count(worker)
 
     def beat(self, worker: Worker, heartbeat: Heartbeat, now: float, lease: float) -> None:
         """A heartbeat: the leases of what the worker says it runs begin anew."""
@@ -254,6 +256,7 @@ class Fleet:
             if assignment.lease_until is not None and (held is None or fence in held):
                 assignment.lease_until = now + lease
 
-
-def _count(worker: Worker) -> None:
-    worker.facts.free = worker.facts.slots - len(worker.assignments) - len(worker.lent)
+    def _count(self, worker: Worker) -> None:
+        # Who waited for a flush may hold the worker as it was before it registered anew; what it holds is the same.
+        now = self._workers.get(worker.worker_id, worker)
+        now.facts.free = now.facts.slots - len(now.assignments) - len(now.lent)

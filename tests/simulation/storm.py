@@ -47,6 +47,7 @@ class Storm:
             lambda: replica.kill_at("journal.before_flush"),
             lambda: replica.kill_at("journal.after_flush"),
             lambda: replica.stall(lease * (0.5 + 1.5 * chance.random())),
+            lambda: server.depose(replica.name, peer.name),
             replica.terminate,
             replica.skew_clock,
             self._restart_fleet,

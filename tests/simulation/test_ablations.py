@@ -44,6 +44,10 @@ def test_without_the_slot_limit_a_worker_is_offered_more_than_it_takes() -> None
     assert caught("slot-limit", "I6") in BUDGET
 
 
+def test_without_slots_that_outlive_their_owners_life_a_worker_is_offered_more_than_it_takes() -> None:
+    assert caught("slots-across-lives", "I6") in BUDGET
+
+
 def test_without_the_retry_cap_a_stage_is_tried_for_ever() -> None:
     assert caught("retry-cap", "I10") in BUDGET
 
