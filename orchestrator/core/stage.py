@@ -69,11 +69,23 @@ class Usage:
 NOTHING_USED: Final = Usage()
 
 
+class Life(NamedTuple):
+    """One life of a worker, from its start to its end. Without an `instance_id` it is not known which one it was."""
+
+    worker_id: str
+    instance_id: str = ""
+
+
 class Loss(NamedTuple):
-    """A worker that was lost while it worked at the stage, and how that was noticed."""
+    """A worker that was lost while it worked at the stage, how that was noticed, and in which of its lives it was."""
 
     worker_id: str
     reason: str
+    instance_id: str = ""
+
+    @property
+    def life(self) -> Life:
+        return Life(self.worker_id, self.instance_id)
 
 
 class Stage(NamedTuple):

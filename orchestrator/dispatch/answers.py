@@ -24,7 +24,7 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.placement import Refusal
 from orchestrator.core.seams import Random
-from orchestrator.core.stage import StageStatus, Usage
+from orchestrator.core.stage import Life, StageStatus, Usage
 from orchestrator.core.standing import Offence
 from orchestrator.dispatch.conduct import Conduct, falls
 from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
@@ -355,13 +355,16 @@ class Answers:
             self._dispatcher.settle(record, assignment.stage, fence)
             self._dispatcher.free(worker, fence)
 
-    def lost(self, worker: Worker, assignment: Assignment, reason: str) -> None:
-        """The attempt's worker is gone, or its lease ran out."""
+    def lost(self, worker: Worker, assignment: Assignment, reason: str, instance_id: str | None = None) -> None:
+        """The attempt's worker is gone, or its lease ran out; it held it in the life that it has, or had before."""
         record = self._engine.owned.get(assignment.execution_id)
         self._dispatcher.free(worker, assignment.fence)
         if record is None:
             return
-        event = WorkerLost(assignment.stage, assignment.fence, reason, self._random.draw())
+        life = Life(worker.worker_id, worker.instance_id if instance_id is None else instance_id)
+        lives = [life, *(loss.life for loss in record.execution.stages[assignment.stage].losses)]
+        alive = frozenset(life for life in lives if self._fleet.is_alive(life))
+        event = WorkerLost(assignment.stage, assignment.fence, reason, self._random.draw(), life.instance_id, alive)
         if not self._engine.apply_if_valid(record, event):
             self._dispatcher.settle(record, assignment.stage, assignment.fence)
         log.warning(

@@ -12,6 +12,7 @@ from typing import Final
 
 from orchestrator.core.fading import NOTHING, Fading
 from orchestrator.core.placement import Candidate, Refusal
+from orchestrator.core.stage import Life
 from orchestrator.dispatch.link import Link
 from protocol.packets import Heartbeat, Registration, Result
 
@@ -106,6 +107,11 @@ class Fleet:
 
     def get(self, worker_id: str) -> Worker | None:
         return self._workers.get(worker_id)
+
+    def is_alive(self, life: Life) -> bool:
+        """Whether this life of a worker is known to go on: it is connected, and no other took its place."""
+        worker = self._workers.get(life.worker_id)
+        return worker is not None and worker.facts.connected and worker.instance_id == life.instance_id
 
     def in_reach(self) -> list[str]:
         """The ids of the workers that are connected."""

@@ -149,8 +149,6 @@ class Home:
         worker.facts.one_stage_of_an_execution = guest.one_stage_of_an_execution
         self._dispatcher.fleet.grant(worker, 0)
         self.connected(guest.worker_id, link)
-        if worker.url is not None:
-            self._resume_over_http(worker)
 
     def _enter(self, registration: Registration, instance_id: str, link: HttpLink | None) -> Worker:
         before = self._dispatcher.fleet.get(registration.worker_id)
@@ -165,7 +163,8 @@ class Home:
                 if assignment.lease_until is not None:
                     assignment.lease_until = now + self._pace.lease
             elif replaced:
-                self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew")
+                former = before.instance_id if before is not None else ""
+                self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew", former)
         if replaced:
             self._rest(worker, now)
         if link is not None and isinstance(old_link, HttpLink) and old_link.url == link.url and not replaced:
@@ -176,7 +175,7 @@ class Home:
             worker.link, worker.facts.connected = None, False
         if link is not None:
             worker.link, worker.facts.connected = link, True
-            self._resume_over_http(worker)
+            self._resume_all(worker)
         self._dispatcher.forget_refusals_of(worker.worker_id)
         self._dispatcher.unpark_all()
         return worker
@@ -245,12 +244,8 @@ class Home:
         running = registration.model_copy(update={"running": held or ()})
         self._come_home(running, row.instance_id, link, row.home_since)
 
-    def _resume_over_http(self, worker: Worker) -> None:
-        """The call that carried an attempt died with its caller: ask for it again.
-
-        A worker that knows attempts joins the one that runs; one that does not runs it once more. Either way one
-        result is committed.
-        """
+    def _resume_all(self, worker: Worker) -> None:
+        """There is a new way to the worker: ask again for what it was told to begin."""
         for assignment in worker.assignments.values():
             record = self._dispatcher.engine.owned.get(assignment.execution_id)
             stage = record.execution.stages[assignment.stage] if record is not None else None
@@ -258,10 +253,17 @@ class Home:
                 self._resume(worker, record, stage)
 
     def _resume(self, worker: Worker, record: Record, stage: Stage) -> None:
-        """Who works at the stage goes on, and a guest's home learns in this way who drives the execution now."""
-        if worker.link is not None and stage.fence is not None:
-            packet = self._dispatcher.process_packet(record, stage, stage.fence)
-            worker.link.send(packet, packet.encoded())
+        """Tell the worker once more to begin, unless the call that told it is open still.
+
+        One that is at it goes on, one that has ended says so again, one that knows nothing of it refuses. One that is
+        called over HTTP and does not know attempts runs it once more. Either way one result is committed. And a guest's
+        home learns who drives the execution now.
+        """
+        link, fence = worker.link, stage.fence
+        if link is None or fence is None or (isinstance(link, HttpLink) and fence in link.open_calls()):
+            return
+        packet = self._dispatcher.process_packet(record, stage, fence)
+        link.send(packet, packet.encoded())
 
     def adopt(self, record: Record) -> None:
         """Attempts that were alive under the former owner: their workers have a lease's time to be heard of."""
@@ -286,7 +288,7 @@ class Home:
                 grace_until=now + self._pace.cancel_grace if stage.status is StageStatus.CANCELLING else None,
             )
             self._dispatcher.fleet.take(worker, assignment)
-            if running and worker.home is not None:
+            if running:
                 self._resume(worker, record, stage)
 
     def _time_left(self, stage: Stage, spec: StageSpec) -> float:
@@ -312,6 +314,7 @@ class Home:
         worker.faults = 0
         worker.facts.refusals.clear()
         self._dispatcher.forget_refusals_of(worker_id)
+        self._resume_all(worker)
         log.info("worker.linked", worker_id=worker_id)
         self._dispatcher.unpark_all()
 
