@@ -162,9 +162,10 @@ class Claims:
         return records if self._ownership.epoch == epoch else []
 
     def take_up(self, record: Record) -> None:
-        self._home.adopt(record)
+        gone = self._home.adopt(record)
         self._engine.take_up(record)
         self._relay.owned(record.execution.execution_id)
+        self._home.give_back(gone)
 
     # ----------------------------------------------------------------------------------------------- the inbox
 

@@ -4,6 +4,7 @@ Others' workers come as guests: their homes present them, and here they are know
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -265,9 +266,12 @@ class Home:
         packet = self._dispatcher.process_packet(record, stage, fence)
         link.send(packet, packet.encoded())
 
-    def adopt(self, record: Record) -> None:
-        """Attempts that were alive under the former owner: their workers have a lease's time to be heard of."""
-        execution, now = record.execution, self._clock.monotonic()
+    def adopt(self, record: Record) -> list[tuple[str, int]]:
+        """Attempts that were alive under the former owner: their workers have a lease's time to be heard of.
+
+        Returns worker and fence of those that are known not to be held any more.
+        """
+        execution, now, gone = record.execution, self._clock.monotonic(), list[tuple[str, int]]()
         for stage in execution.stages.values():
             if stage.status not in BEGUN or stage.fence is None or stage.worker_id is None:
                 continue
@@ -287,9 +291,19 @@ class Home:
                 timeout_at=now + self._time_left(stage, spec) if running else None,
                 grace_until=now + self._pace.cancel_grace if stage.status is StageStatus.CANCELLING else None,
             )
-            self._dispatcher.fleet.take(worker, assignment)
-            if running:
+            is_linked_here = worker.is_at_home and worker.since is not None and worker.link is not None
+            if running and is_linked_here and worker.url is None and stage.fence not in worker.lent:
+                # It dialled in since, and did not list it: its slot would have been kept.
+                gone.append((worker.worker_id, stage.fence))
+            elif running:
                 self._resume(worker, record, stage)
+            self._dispatcher.fleet.take(worker, assignment)
+        return gone
+
+    def give_back(self, gone: Sequence[tuple[str, int]]) -> None:
+        """What adopted attempts' workers do not hold is offered again, uncharged."""
+        for worker_id, fence in gone:
+            self._answers.not_started(worker_id, fence, "it registered since, and does not hold the attempt", None)
 
     def _time_left(self, stage: Stage, spec: StageSpec) -> float:
         """Seconds until the attempt's timeout, which began under the former owner; a lease's time at least.

@@ -583,6 +583,24 @@ async def test_a_guests_home_learns_from_the_new_owner_that_it_has_taken_an_exec
     assert pair.home.relay.lent(at_home, "replica_1") == 0
 
 
+async def test_what_a_worker_that_started_anew_did_not_bring_along_is_offered_again_as_soon_as_it_is_taken_over(
+    pair: Pair,
+) -> None:
+    worker = await pair.guest(accepting, slots=1)
+    execution_id = await pair.run()
+    process = await worker.got(Process)
+    await pair.owner.journal.drain()
+    pair.exchange.remove("replica_1")
+    reborn = await ScriptedWorker(pair.home, honest, slots=1).join(instance_id="life_2")
+    async with pair.owner._living:
+        await pair.owner.ownership.lapse()
+        await pair.home._live()
+    execution = await final(pair.home, execution_id)
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
+    assert [packet.fence != process.fence for packet in reborn.received if isinstance(packet, Offer)] == [True]
+
+
 async def test_an_answer_to_an_offer_that_came_another_way_begins_nothing(pair: Pair) -> None:
     worker = await pair.guest(silent, slots=1)
     await pair.run()
