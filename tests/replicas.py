@@ -210,8 +210,10 @@ def honest(worker: ScriptedWorker, packet: OrchestratorPacket) -> None:
         case Offer():
             worker.say(accept(packet))
         case Process():
-            offer = next(o for o in worker.received if isinstance(o, Offer) and o.fence == packet.fence)
-            worker.say(completed(packet, {"value": offer.input_data["value"] + 1}))
+            # An attempt that another life of the script accepted is not known to this one, and goes on all the same.
+            for offer in worker.received:
+                if isinstance(offer, Offer) and offer.fence == packet.fence:
+                    worker.say(completed(packet, {"value": offer.input_data["value"] + 1}))
 
 
 def accepting(worker: ScriptedWorker, packet: OrchestratorPacket) -> None:

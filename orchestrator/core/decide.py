@@ -168,6 +168,7 @@ def _decide_execution(draft: Draft, event: Event) -> None:
         case PayloadLost() if execution.ending is None:
             draft.fail(event.failure)
         case Owned() | PayloadLost():
+            draft.void_offers()
             draft.take_up()
         case CancelRequested():
             draft.end(ExecutionStatus.CANCELLED)

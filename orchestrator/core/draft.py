@@ -4,6 +4,7 @@ The execution is only read. `step` closes the draft: it counts, and says what th
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,8 +29,8 @@ from protocol.packets import Failure
 MOST_YIELDS: Final = 20
 """So often is a stage tried again uncharged; a worker that takes it and always stops must not have it for ever."""
 
-MOST_LOST_WORKERS: Final = 3
-"""With so many workers lost, the stage is what kills them, and no further one is risked."""
+MOST_DEAD_WORKERS: Final = 3
+"""With so many workers dead, the stage is what kills them, and no further one is risked."""
 
 
 class Draft:
@@ -93,21 +94,22 @@ class Draft:
             self.fail_stage(stage, failure)
 
     def lose(self, stage: Stage, event: WorkerLost) -> None:
-        """Only work that had begun is charged. A stage that was lost with too many workers is not tried again."""
+        """Only work that had begun is charged. A stage that too many workers died with is not tried again."""
         if stage.status is not StageStatus.RUNNING:
             self.make_ready(stage)
             return
         self.stop(stage, "stale")
-        lost = stage._replace(losses=(*stage.losses, Loss(stage.worker_id or "", event.reason)))
-        if self._is_poison(lost):
-            self.fail_stage(lost, Failure(code=FailureCode.POISON, message=_history(lost)))
+        lost = stage._replace(losses=(*stage.losses, Loss(stage.worker_id or "", event.reason, event.instance_id)))
+        deaths = [loss for loss in lost.losses if loss.instance_id and loss.life not in event.alive]
+        if self._is_poison(stage.name, deaths):
+            self.fail_stage(lost, Failure(code=FailureCode.POISON, message=_history(deaths)))
         else:
             failure = Failure(code=FailureCode.WORKER_LOST, message=event.reason, retryable=True)
             self.fail_attempt(lost, failure, event.jitter)
 
-    def _is_poison(self, stage: Stage) -> bool:
-        most = min(self.execution.spec(stage.name).retry.max_attempts, MOST_LOST_WORKERS)
-        return most > 1 and len(stage.lost_workers) >= most
+    def _is_poison(self, stage: str, deaths: Sequence[Loss]) -> bool:
+        most = min(self.execution.spec(stage).retry.max_attempts, MOST_DEAD_WORKERS)
+        return most > 1 and len({loss.worker_id for loss in deaths}) >= most
 
     def give_up(self, stage: Stage, reason: str, code: FailureCode, message: str, jitter: float) -> None:
         """Stop waiting for a running attempt. Another try may well succeed."""
@@ -152,6 +154,12 @@ class Draft:
         else:
             message = f"the signal {wait.signal if wait else ''} did not come in time"
             self.fail_stage(stage, Failure(code=FailureCode.SIGNAL_TIMEOUT, message=message))
+
+    def void_offers(self) -> None:
+        """A new owner: whatever a worker says to an offer, it has said to the former one. It is offered anew."""
+        for stage in self.execution.stages.values():
+            if stage.status is StageStatus.OFFERED:
+                self.make_ready(stage)
 
     def take_up(self) -> None:
         """A new owner, or the end of a pause: whatever can go on is set going."""
@@ -249,9 +257,9 @@ class Draft:
         return max(execution.progress, min(int(tally.percent / len(execution.stages)), 99))
 
 
-def _history(stage: Stage) -> str:
-    told = "; ".join(f"{loss.worker_id} ({loss.reason})" for loss in stage.losses)
-    return f"every worker that took it was lost: {told}"
+def _history(deaths: Sequence[Loss]) -> str:
+    told = "; ".join(f"{loss.worker_id} ({loss.reason})" for loss in deaths)
+    return f"the workers that took it died with it: {told}"
 
 
 def _is_yield(failure: Failure) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.core.amounts import UNKNOWN, Amounts
-from orchestrator.core.stage import NOTHING_USED, Usage
+from orchestrator.core.stage import NOTHING_USED, Life, Usage
 from protocol.packets import Failure
 
 
@@ -85,10 +85,16 @@ class TimedOut(AttemptFact):
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost(AttemptFact):
-    """The lease ran out or the worker vanished. Charged only if the attempt was running."""
+    """The lease ran out or the worker vanished. Charged only if the attempt was running.
+
+    `instance_id` is the life in which it held the attempt; `alive` are the lives with which the stage was lost, now or
+    before, that are known to go on: they were out of reach, and did not die of it.
+    """
 
     reason: str
     jitter: float
+    instance_id: str = ""
+    alive: frozenset[Life] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,10 @@ class StageStatus(StrEnum):
 FINAL: Final = frozenset({StageStatus.COMPLETED, StageStatus.FAILED, StageStatus.SKIPPED, StageStatus.CANCELLED})
 """No event leaves these."""
 
-LIVE: Final = frozenset({StageStatus.OFFERED, StageStatus.RUNNING, StageStatus.CANCELLING})
+BEGUN: Final = frozenset({StageStatus.RUNNING, StageStatus.CANCELLING})
+"""A worker was told to begin, or to stop again: it may be at work."""
+
+LIVE: Final = BEGUN | {StageStatus.OFFERED}
 """A worker may hold an attempt: a fence and a slot belong to the stage."""
 
 ACTIVE: Final = LIVE | {StageStatus.READY}
@@ -68,11 +71,23 @@ class Usage:
 NOTHING_USED: Final = Usage()
 
 
+class Life(NamedTuple):
+    """One life of a worker, from its start to its end. Without an `instance_id` it is not known which one it was."""
+
+    worker_id: str
+    instance_id: str = ""
+
+
 class Loss(NamedTuple):
-    """A worker that was lost while it worked at the stage, and how that was noticed."""
+    """A worker that was lost while it worked at the stage, how that was noticed, and in which of its lives it was."""
 
     worker_id: str
     reason: str
+    instance_id: str = ""
+
+    @property
+    def life(self) -> Life:
+        return Life(self.worker_id, self.instance_id)
 
 
 class Stage(NamedTuple):

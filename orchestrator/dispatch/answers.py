@@ -24,7 +24,7 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.placement import Refusal
 from orchestrator.core.seams import Random
-from orchestrator.core.stage import NOTHING_USED, StageStatus, Usage
+from orchestrator.core.stage import NOTHING_USED, Life, StageStatus, Usage
 from orchestrator.core.standing import Offence
 from orchestrator.dispatch.conduct import Conduct, falls
 from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
@@ -283,7 +283,16 @@ class Answers:
         for told in conversation:
             # The ack is logged with the commit that it tells of, and leaves after it.
             told.add(record.next_sequence(), self._clock.now(), True, ack.type, encoded)
-        assignment.waiting_for_commit.append(answered or (lambda _: self._dispatcher.hand(worker, ack, encoded)))
+
+        def answer_link(committed: bool) -> None:
+            # Another owner may have judged it meanwhile.
+            if committed:
+                self._dispatcher.hand(worker, ack, encoded)
+            else:
+                self._dispatcher.send_ack(worker, packet, committed)
+
+        assignment.result = packet
+        assignment.waiting_for_commit.append(answered or answer_link)
         assignment.lease_until = assignment.timeout_at = None
 
         def durable() -> None:
@@ -363,13 +372,16 @@ class Answers:
             self._dispatcher.settle(record, assignment.stage, fence)
             self._dispatcher.free(worker, fence)
 
-    def lost(self, worker: Worker, assignment: Assignment, reason: str) -> None:
-        """The attempt's worker is gone, or its lease ran out."""
+    def lost(self, worker: Worker, assignment: Assignment, reason: str, instance_id: str | None = None) -> None:
+        """The attempt's worker is gone, or its lease ran out; it held it in the life that it has, or had before."""
         record = self._engine.owned.get(assignment.execution_id)
         self._dispatcher.free(worker, assignment.fence)
         if record is None:
             return
-        event = WorkerLost(assignment.stage, assignment.fence, reason, self._random.draw())
+        life = Life(worker.worker_id, worker.instance_id if instance_id is None else instance_id)
+        lives = [life, *(loss.life for loss in record.execution.stages[assignment.stage].losses)]
+        alive = frozenset(life for life in lives if self._fleet.is_alive(life))
+        event = WorkerLost(assignment.stage, assignment.fence, reason, self._random.draw(), life.instance_id, alive)
         if not self._engine.apply_if_valid(record, event):
             self._dispatcher.settle(record, assignment.stage, assignment.fence)
         log.warning(

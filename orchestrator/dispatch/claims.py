@@ -15,6 +15,7 @@ from orchestrator.core.order import OrderKey
 from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import LONGEST_WINDOW
 from orchestrator.dispatch.home import Home
+from orchestrator.dispatch.relay import Relay
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.dispatch.unread import UnreadExecutions
 from orchestrator.store.database import NOTHING_DONE
@@ -34,11 +35,18 @@ class Claims:
     """Moves executions between the database's queue and this replica's memory."""
 
     def __init__(
-        self, dispatcher: Dispatcher, home: Home, ownership: Ownership, journal: Journal, tasks: Tasks
+        self,
+        dispatcher: Dispatcher,
+        home: Home,
+        relay: Relay,
+        ownership: Ownership,
+        journal: Journal,
+        tasks: Tasks,
     ) -> None:
         self._dispatcher = dispatcher
         self._engine = dispatcher.engine
         self._home = home
+        self._relay = relay
         self._ownership = ownership
         self._journal = journal
         self._lease = timedelta(seconds=dispatcher.pace.lease)
@@ -169,8 +177,10 @@ class Claims:
         if record.unread and lost is None:
             self._unread.add(record)
             return
-        self._home.adopt(record)
+        gone = self._home.adopt(record)
         self._engine.take_up(record, lost)
+        self._relay.owned(record.execution.execution_id)
+        self._home.give_back(gone)
 
     # ----------------------------------------------------------------------------------------------- the inbox
 

@@ -5,7 +5,7 @@ refused or did not answer is not asked again before its time.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 from math import inf
@@ -36,6 +36,9 @@ from protocol.packets import Ack, Cancel, Failure, Offer, OrchestratorPacket, Pr
 
 log = structlog.get_logger()
 
+Disowned = Callable[[Worker, Assignment], None]
+"""Told of an attempt that a worker at home here goes on with although this replica may not judge it any more."""
+
 
 class Dispatcher:
     """Makes offers to the fleet for the engine's ready stages."""
@@ -54,9 +57,10 @@ class Dispatcher:
         self._pump_is_due = False
         self._is_offering = True
         self.offers_until = inf
-        """Monotonic seconds: past its lease a replica offers nothing, for its executions may be another's by then."""
+        """Monotonic seconds: past its lease a replica offers nothing, for its executions or workers may be others'."""
         self.hungry = asyncio.Event()
         """Set when the queue in the database should be claimed from."""
+        self.disowned: Disowned = lambda worker, assignment: None
 
     def begin(self, epoch: int) -> None:
         """A new life: nothing that an earlier one held is valid any more."""
@@ -65,8 +69,8 @@ class Dispatcher:
         self.refusals.clear()
         self._parked.clear()
         for worker in self.fleet:
-            for fence in list(worker.assignments):
-                self.fleet.free(worker, fence)
+            for assignment in list(worker.assignments.values()):
+                self._disown(worker, assignment)
 
     # ------------------------------------------------------------------------------------------------- the pump
 
@@ -78,7 +82,8 @@ class Dispatcher:
 
     @property
     def is_offering(self) -> bool:
-        return self._is_offering
+        """Whether slots may be given away here: to work of its own, or as a home to others'."""
+        return self._is_offering and self.clock.monotonic() < self.offers_until
 
     def stop_offering(self) -> None:
         """The replica ends: what is at workers may still come in, nothing more goes out to be worked on."""
@@ -86,7 +91,7 @@ class Dispatcher:
 
     def _pump(self) -> None:
         self._pump_is_due = False
-        if not self._is_offering or self.clock.monotonic() >= self.offers_until:
+        if not self.is_offering:
             return
         while (action := self._next_action()) is not None:
             key, stage = self.engine.ready[action].pop()
@@ -319,13 +324,19 @@ class Dispatcher:
             self.engine.apply_if_valid(record, Settled(stage, fence))
 
     def abandon(self, execution_id: str) -> None:
-        """Another replica drives it now: what workers hold of it is no longer counted here."""
+        """Somebody else drives it now, or nobody: what workers hold of it is no longer judged here."""
         self.engine.drop(execution_id)
         self.finished(execution_id)
         for worker in self.fleet:
             for assignment in list(worker.assignments.values()):
                 if assignment.execution_id == execution_id:
-                    self.free(worker, assignment.fence)
+                    self._disown(worker, assignment)
+
+    def _disown(self, worker: Worker, assignment: Assignment) -> None:
+        """A guest's slots are counted at its home; of a worker at home here, the slot goes to whoever drives it."""
+        self.free(worker, assignment.fence)
+        if worker.is_at_home:
+            self.disowned(worker, assignment)
 
     def free(self, worker: Worker, fence: int) -> Assignment | None:
         """The worker's slot is free again: somebody may be waiting for it."""

@@ -12,8 +12,9 @@ from typing import Final
 
 from orchestrator.core.fading import NOTHING, Fading
 from orchestrator.core.placement import Candidate, Refusal
+from orchestrator.core.stage import Life
 from orchestrator.dispatch.link import Link
-from protocol.packets import Heartbeat, Registration
+from protocol.packets import Heartbeat, Registration, Result
 
 LONGEST_WINDOW: Final = 5000
 SHARED_WINDOW_PER_SLOT: Final = 4
@@ -27,7 +28,8 @@ Answered = Callable[[bool], None]
 class Assignment:
     """One attempt at one worker, as this replica holds it; times are monotonic seconds.
 
-    `offered_at` is when its slot was taken: under the former owner, if there was one.
+    `offered_at` is when its slot was taken: under the former owner, if there was one. `waiting_for_commit` hear what
+    became of `result`, once it is durable.
     """
 
     execution_id: str
@@ -41,6 +43,7 @@ class Assignment:
     timeout_at: float | None = None
     grace_until: float | None = None
     started_at: float | None = None
+    result: Result | None = None
     waiting_for_commit: list[Answered] = field(default_factory=list)
 
 
@@ -110,6 +113,11 @@ class Fleet:
 
     def get(self, worker_id: str) -> Worker | None:
         return self._workers.get(worker_id)
+
+    def is_alive(self, life: Life) -> bool:
+        """Whether this life of a worker is known to go on: it is connected, and no other took its place."""
+        worker = self._workers.get(life.worker_id)
+        return worker is not None and worker.facts.connected and worker.instance_id == life.instance_id
 
     def in_reach(self) -> list[str]:
         """The ids of the workers that are connected."""
@@ -188,10 +196,10 @@ class Fleet:
             facts.executions = before.facts.executions
             facts.standing, worker.restarts = before.facts.standing, before.restarts
             worker.stale_results = before.stale_results
-            _count(worker)
             if not replaced:
                 worker.link, facts.connected = before.link, before.facts.connected
         self._workers[worker.worker_id] = worker
+        self._count(worker)
         for action in facts.capabilities:
             self._by_action.setdefault(action, []).append(worker)
         return worker, replaced
@@ -220,7 +228,7 @@ class Fleet:
         """Debit a slot, or take one over that was lent to the former owner."""
         worker.lent.discard(assignment.fence)
         worker.assignments[assignment.fence] = assignment
-        _count(worker)
+        self._count(worker)
         held = worker.facts.executions
         held[assignment.execution_id] = held.get(assignment.execution_id, 0) + 1
 
@@ -229,7 +237,7 @@ class Fleet:
         assignment = worker.assignments.pop(fence, None)
         if assignment is None:
             return None
-        _count(worker)
+        self._count(worker)
         held = worker.facts.executions
         held[assignment.execution_id] -= 1
         if not held[assignment.execution_id]:
@@ -239,17 +247,17 @@ class Fleet:
     def lend(self, worker: Worker, fence: int) -> None:
         """Debit a slot for another owner's attempt."""
         worker.lent.add(fence)
-        _count(worker)
+        self._count(worker)
 
     def take_back(self, worker: Worker, fence: int) -> None:
         """Credit the slot of another owner's attempt that is over."""
         worker.lent.discard(fence)
-        _count(worker)
+        self._count(worker)
 
     def grant(self, worker: Worker, slots: int) -> None:
         """A guest's home says how many attempts it may have of this replica's."""
         worker.facts.slots = slots
-        _count(worker)
+        self._count(worker)
 
     def beat(self, worker: Worker, heartbeat: Heartbeat, now: float, lease: float) -> None:
         """A heartbeat: the leases of what the worker says it runs begin anew."""
@@ -262,6 +270,7 @@ class Fleet:
             if assignment.lease_until is not None and (held is None or fence in held):
                 assignment.lease_until = now + lease
 
-
-def _count(worker: Worker) -> None:
-    worker.facts.free = worker.facts.slots - len(worker.assignments) - len(worker.lent)
+    def _count(self, worker: Worker) -> None:
+        # Who waited for a flush may hold the worker as it was before it registered anew; what it holds is the same.
+        now = self._workers.get(worker.worker_id, worker)
+        now.facts.free = now.facts.slots - len(now.assignments) - len(now.lent)

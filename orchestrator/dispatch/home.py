@@ -1,21 +1,22 @@
-"""This replica as the home of workers: they register, open and close links, beat, are probed, drain.
+"""This replica as the home of workers: they register, open and close links, beat, drain.
 
 Others' workers come as guests: their homes present them, and here they are known like any other.
 """
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from zlib import crc32
 
 import structlog
-from yarl import URL
 
 from orchestrator.core.placement import Refusal
 from orchestrator.core.requests import Crowded, RegistrationRefused
 from orchestrator.core.seams import Clock, Ids
-from orchestrator.core.stage import Stage, StageStatus
+from orchestrator.core.stage import BEGUN, Stage, StageStatus
 from orchestrator.core.standing import Offence, standing_document
 from orchestrator.core.template_stage import StageSpec
 from orchestrator.dispatch.answers import Answers
@@ -31,9 +32,10 @@ from orchestrator.dispatch.peer_messages import Present
 from orchestrator.dispatch.relay import Relay
 from orchestrator.dispatch.tasks import Tasks
 from orchestrator.dispatch.transport import Transport
+from orchestrator.dispatch.worker_url import check_worker_url
 from orchestrator.store.record import Record
 from orchestrator.store.workers import RegisteredWorker, WorkerRegistry
-from protocol.packets import PROTOCOL_VERSION, Directive, Drain, Heartbeat, Registered, Registration
+from protocol.packets import PROTOCOL_VERSION, AttemptKey, Directive, Drain, Heartbeat, Registered, Registration
 
 PROBE_TIMEOUT: Final = 3.0
 RESTARTS_HALF_LIFE: Final = 60.0
@@ -77,6 +79,7 @@ class Home:
         self._ids = ids
         self._replica_id = replica_id
         self._tasks = tasks
+        self._coming: set[str] = set()
         self._registering = 0
         self._door = asyncio.Semaphore(REGISTERED_AT_ONCE)
         self._clock: Clock = dispatcher.clock
@@ -103,7 +106,7 @@ class Home:
         instance_id = registration.instance_id or self._instance(registration)
         link = None
         if registration.url is not None:
-            _check_url(registration.url)
+            check_worker_url(registration.url)
             link = self._called_link(registration)
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT):
@@ -138,22 +141,21 @@ class Home:
         before = self._dispatcher.fleet.get(guest.worker_id)
         if before is not None and before.known and before.since is not None and before.since > guest.since:
             return
-        if before is not None and before.is_at_home:
-            self._relay.moved(before)
+        if before is not None:
+            if before.is_at_home:
+                self._relay.moved(before)
+            self._cut_off(before, "replaced by another home")
         worker = self._enter(guest.registration, guest.registration.instance_id or "", None)
         worker.home, worker.since = home, guest.since
         worker.facts.is_guest = True
         worker.facts.one_stage_of_an_execution = guest.one_stage_of_an_execution
         self._dispatcher.fleet.grant(worker, 0)
         self.connected(guest.worker_id, link)
-        if worker.url is not None:
-            self._resume_over_http(worker)
 
     def _enter(self, registration: Registration, instance_id: str, link: CalledLink | None) -> Worker:
         before = self._dispatcher.fleet.get(registration.worker_id)
         if before is not None and before.home is not None:
-            # The way through another home is not the way to it any more.
-            before.link, before.facts.connected = None, False
+            self._cut_off(before, "replaced by another registration")
         old_link = before.link if before is not None else None
         now = self._clock.monotonic()
         worker, replaced = self._dispatcher.fleet.enter(registration, instance_id, now, self._clock.now())
@@ -163,7 +165,8 @@ class Home:
                 if assignment.lease_until is not None:
                     assignment.lease_until = now + self._pace.lease
             elif replaced:
-                self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew")
+                former = before.instance_id if before is not None else ""
+                self._answers.lost(worker, assignment, f"worker {worker.worker_id} was started anew", former)
         if replaced:
             self._rest(worker, now)
         if link is not None and link.leads_as(old_link) and not replaced:
@@ -174,7 +177,7 @@ class Home:
             worker.link, worker.facts.connected = None, False
         if link is not None:
             worker.link, worker.facts.connected = link, True
-            self._resume_over_http(worker)
+            self._resume_all(worker)
         self._dispatcher.forget_refusals_of(worker.worker_id)
         self._dispatcher.unpark_all()
         return worker
@@ -212,47 +215,66 @@ class Home:
         """Workers reached by URL whose home died, or that this replica's earlier life knew: theirs is here now."""
         for row in await self._registry.take_home(self._replica_id):
             known = self._dispatcher.fleet.get(row.worker_id)
-            if known is not None and known.is_at_home:
-                continue
-            registration = registration_of(row)
-            link = self._called_link(registration)
-            worker = self._come_home(registration, row.instance_id, link, row.home_since)
-            self._tasks.create_task(self._readopt(worker, link))
+            if row.worker_id not in self._coming and (known is None or not known.is_at_home):
+                self._coming.add(row.worker_id)
+                self._tasks.create_task(self._bring_home(row))
 
-    async def _readopt(self, worker: Worker, link: CalledLink) -> None:
-        """Ask the worker what it holds: the rest goes back to be offered, uncharged; others' attempts take its slots.
+    async def _bring_home(self, row: RegisteredWorker) -> None:
+        """Before anything is offered to the worker, ask it what it holds: others' attempts take its slots, and what it
+        does not hold of this replica's goes back to be offered, uncharged.
 
-        One that cannot be asked is taken at its answer to `process`, which it has been sent again.
+        One that cannot be asked is taken at its answer to `process`, which it is sent again.
         """
-        begun = [fence for fence, held in worker.assignments.items() if held.started_at is not None]
-        held = await link.held()
-        if held is None or worker.link is not link:
+        registration = registration_of(row)
+        link = self._called_link(registration)
+        held: tuple[AttemptKey, ...] | None = None
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.lease / 3):
+                    held = await link.held()
+        finally:
+            self._coming.discard(row.worker_id)
+        known = self._dispatcher.fleet.get(row.worker_id)
+        if known is not None and known.since is not None and known.since >= row.home_since:
             return
-        fences = {key.fence for key in held}
-        for fence in begun:
-            if fence not in fences:
-                reason = "it was asked, and does not hold the attempt"
-                self._answers.not_started(worker.worker_id, fence, reason, None)
-        self._relay.registered(worker, held, replaced=False)
+        if known is not None and held is not None:
+            fences = {key.fence for key in held}
+            for fence, assignment in list(known.assignments.items()):
+                if assignment.started_at is not None and fence not in fences:
+                    reason = "it was asked, and does not hold the attempt"
+                    self._answers.not_started(row.worker_id, fence, reason, None)
+        running = registration.model_copy(update={"running": held or ()})
+        self._come_home(running, row.instance_id, link, row.home_since)
 
-    def _resume_over_http(self, worker: Worker) -> None:
-        """The call that carried an attempt died with its caller: ask for it again.
-
-        A worker that knows attempts joins the one that runs; one that does not runs it once more. Either way one
-        result is committed.
-        """
+    def _resume_all(self, worker: Worker) -> None:
+        """There is a new way to the worker: ask again for what it was told to begin."""
         for assignment in worker.assignments.values():
             record = self._dispatcher.engine.owned.get(assignment.execution_id)
             stage = record.execution.stages[assignment.stage] if record is not None else None
-            if worker.link and record is not None and stage is not None and stage.status is StageStatus.RUNNING:
-                packet = self._dispatcher.process_packet(record, stage, assignment.fence)
-                worker.link.send(packet, packet.encoded())
+            if record is not None and stage is not None and stage.status is StageStatus.RUNNING:
+                self._resume(worker, record, stage)
 
-    def adopt(self, record: Record) -> None:
-        """Attempts that were alive under the former owner: their workers have a lease's time to be heard of."""
-        execution, now = record.execution, self._clock.monotonic()
+    def _resume(self, worker: Worker, record: Record, stage: Stage) -> None:
+        """Tell the worker once more to begin, unless the call that told it is open still.
+
+        One that is at it goes on, one that has ended says so again, one that knows nothing of it refuses. One that is
+        called over HTTP and does not know attempts runs it once more. Either way one result is committed. And a guest's
+        home learns who drives the execution now.
+        """
+        link, fence = worker.link, stage.fence
+        if link is None or fence is None or (isinstance(link, CalledLink) and fence in link.open_calls()):
+            return
+        packet = self._dispatcher.process_packet(record, stage, fence)
+        link.send(packet, packet.encoded())
+
+    def adopt(self, record: Record) -> list[tuple[str, int]]:
+        """Attempts that were alive under the former owner: their workers have a lease's time to be heard of.
+
+        Returns worker and fence of those that are known not to be held any more.
+        """
+        execution, now, gone = record.execution, self._clock.monotonic(), list[tuple[str, int]]()
         for stage in execution.stages.values():
-            if not stage.is_live or stage.fence is None or stage.worker_id is None:
+            if stage.status not in BEGUN or stage.fence is None or stage.worker_id is None:
                 continue
             running = stage.status is StageStatus.RUNNING
             spec = execution.spec(stage.name)
@@ -270,7 +292,19 @@ class Home:
                 timeout_at=now + self._time_left(stage, spec) if running else None,
                 grace_until=now + self._pace.cancel_grace if stage.status is StageStatus.CANCELLING else None,
             )
+            is_linked_here = worker.is_at_home and worker.since is not None and worker.link is not None
+            if running and is_linked_here and worker.url is None and stage.fence not in worker.lent:
+                # It dialled in since, and did not list it: its slot would have been kept.
+                gone.append((worker.worker_id, stage.fence))
+            elif running:
+                self._resume(worker, record, stage)
             self._dispatcher.fleet.take(worker, assignment)
+        return gone
+
+    def give_back(self, gone: Sequence[tuple[str, int]]) -> None:
+        """What adopted attempts' workers do not hold is offered again, uncharged."""
+        for worker_id, fence in gone:
+            self._answers.not_started(worker_id, fence, "it registered since, and does not hold the attempt", None)
 
     def _time_left(self, stage: Stage, spec: StageSpec) -> float:
         """Seconds until the attempt's timeout, which began under the former owner; a lease's time at least.
@@ -289,10 +323,15 @@ class Home:
         if worker is None:
             link.close("register first")
             return
-        if worker.link is not None and worker.link is not link:
-            worker.link.close("replaced by another link")
+        if worker.link is not link:
+            self._cut_off(worker, "replaced by another link")
         worker.link, worker.facts.connected = link, True
         worker.last_seen = self._clock.monotonic()
+        # What it left unanswered, it left so on a link that is no more.
+        worker.faults = 0
+        worker.facts.refusals.clear()
+        self._dispatcher.forget_refusals_of(worker_id)
+        self._resume_all(worker)
         log.info("worker.linked", worker_id=worker_id)
         self._dispatcher.unpark_all()
 
@@ -301,12 +340,20 @@ class Home:
         worker = self._dispatcher.fleet.get(worker_id)
         if worker is None or worker.link is not link:
             return
-        worker.link, worker.facts.connected = None, False
         log.info("worker.unlinked", worker_id=worker_id, attempts=len(worker.assignments))
+        self._cut_off(worker)
+
+    def _cut_off(self, worker: Worker, reason: str | None = None) -> None:
+        """The way to the worker is no more, and its offers are void; with a reason, the link is closed as well."""
+        link, worker.link, worker.facts.connected = worker.link, None, False
+        if link is None:
+            return
+        if reason is not None:
+            link.close(reason)
         self._relay.left(worker)
         for assignment in list(worker.assignments.values()):
             if assignment.started_at is None and assignment.grace_until is None:
-                self._answers.offer_unanswered(worker_id, assignment.fence, "its link closed before it answered")
+                self._answers.offer_unanswered(worker.worker_id, assignment.fence, "its link closed before it answered")
 
     async def drain(self, worker_id: str) -> bool:
         """Whether there is such a worker; it finishes what it holds and is offered nothing more."""
@@ -359,17 +406,6 @@ class Home:
 
     def _websocket_url(self, worker_id: str) -> str:
         return f"{self._reach.public_url.replace('http', 'ws', 1)}/api/workers/{worker_id}/link"
-
-
-def _check_url(url: str) -> None:
-    try:
-        parsed = URL(url)
-    except ValueError as error:
-        raise RegistrationRefused("url", f"{url} is not a URL: {error}") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise RegistrationRefused("url", f"{url} is not an http or https URL with a host")
-    if parsed.user or parsed.password or parsed.query_string or parsed.fragment:
-        raise RegistrationRefused("url", "credentials, a query or a fragment are not allowed in a worker's URL")
 
 
 def registration_of(row: RegisteredWorker) -> Registration:

@@ -5,15 +5,16 @@ the owner has acknowledged it. Who the owner is, the database says whenever it i
 that a crash could lose. Invariant: what came from a peer is never passed on to another peer.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Iterable
 
 import structlog
 
-from orchestrator.core.document import stage_name
+from orchestrator.core.document import stage_id, stage_name
+from orchestrator.dispatch.answers import Answers
 from orchestrator.dispatch.called_link import CalledLink
 from orchestrator.dispatch.dispatcher import Dispatcher
-from orchestrator.dispatch.fleet import Answered, Worker
+from orchestrator.dispatch.fleet import Answered, Assignment, Worker
+from orchestrator.dispatch.lendings import Lendings
 from orchestrator.dispatch.peer_link import PeerLink
 from orchestrator.dispatch.peer_messages import FromWorker
 from orchestrator.dispatch.relayed import Relayed, Told, key_of, refusal_of, result_of, stop_of
@@ -22,6 +23,7 @@ from orchestrator.dispatch.tasks import Tasks
 from orchestrator.store.database import UNAVAILABLE
 from orchestrator.store.executions import Executions, Whereabouts
 from protocol.packets import (
+    Accept,
     Ack,
     AttemptKey,
     Cancel,
@@ -36,20 +38,17 @@ from protocol.packets import (
     WorkerPacket,
 )
 
-MOST_BEYOND_SLOTS: Final = 1000
-"""So many attempts more than it has slots may a worker speak of before it is not believed any more."""
-
 log = structlog.get_logger()
-
-Judge = Callable[[Worker, Result, Answered | None], None]
-"""Takes a result of an execution that is this replica's by now."""
 
 
 class Relay:
     """The home's side of what is lent to others."""
 
-    def __init__(self, dispatcher: Dispatcher, executions: Executions, replica_id: str, tasks: Tasks) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, answers: Answers, executions: Executions, replica_id: str, tasks: Tasks
+    ) -> None:
         self._dispatcher = dispatcher
+        self._answers = answers
         self._fleet = dispatcher.fleet
         self._owned = dispatcher.engine.owned
         self._clock = dispatcher.clock
@@ -57,24 +56,22 @@ class Relay:
         self._executions = executions
         self._replica_id = replica_id
         self._tasks = tasks
-        self._attempts: dict[int, Relayed] = {}
+        self._lent = Lendings(dispatcher.fleet, dispatcher.clock, dispatcher.wake)
         self._links: dict[str, PeerLink] = {}
         self._is_looking = False
-        self.judge: Judge | None = None
 
     @property
     def is_needed(self) -> bool:
         """Whether anything here may be another replica's."""
-        return self._fleet.is_shared or bool(self._links or self._attempts)
+        return self._fleet.is_shared or bool(self._links or self._lent)
 
     def lent(self, worker: Worker, owner: str) -> int:
         """How many of the worker's slots this owner has."""
-        return sum(self._attempts[fence].owner == owner for fence in worker.lent)
+        return sum(attempt.owner == owner for attempt in self._lent.of(worker))
 
     def begun(self, worker: Worker) -> list[AttemptKey]:
         """The attempts of others that the worker was told to begin."""
-        attempts = [self._attempts[fence] for fence in worker.lent]
-        return [attempt.key for attempt in attempts if attempt.expires_at is None]
+        return [attempt.key for attempt in self._lent.of(worker) if attempt.has_begun]
 
     # ------------------------------------------------------------------------------------------- from the worker
 
@@ -82,11 +79,15 @@ class Relay:
         """Whether the packet is not for this replica to judge; then it is on its way to who does."""
         if packet.fence in worker.assignments or packet.execution_id in self._owned:
             return False
-        attempt = self._attempts.get(packet.fence)
+        attempt = self._lent.get(packet.fence)
         if attempt is None:
             if isinstance(packet, Reject | Log):
                 return True
-            attempt = self._enter(worker.worker_id, key_of(packet), None)
+            if isinstance(packet, Accept):
+                # Its offer came by a way that is no more, and died with it; the slot may be somebody else's by now.
+                self._stop(worker, key_of(packet))
+                return True
+            attempt = self._lent.enter(worker.worker_id, key_of(packet), None)
         if attempt is None or not attempt.is_meant_by(worker.worker_id, packet):
             log.warning("packet.refused", worker_id=worker.worker_id, packet_type=packet.type, fence=packet.fence)
             return True
@@ -97,7 +98,7 @@ class Relay:
 
     def report(self, worker_id: str, packet: Result, answered: Answered) -> None:
         """A result that came as a request: `answered` hears of it when the owner has dealt with it."""
-        attempt = self._attempts.get(packet.fence) or self._enter(worker_id, key_of(packet), None)
+        attempt = self._lent.get(packet.fence) or self._lent.enter(worker_id, key_of(packet), None)
         if attempt is None or not attempt.is_meant_by(worker_id, packet):
             answered(False)
             return
@@ -106,80 +107,107 @@ class Relay:
 
     def beat(self, worker: Worker, heartbeat: Heartbeat) -> None:
         """The owners renew the leases."""
-        owners = dict.fromkeys(self._attempts[fence].owner for fence in worker.lent)
-        for owner in owners:
+        for owner in dict.fromkeys(attempt.owner for attempt in self._lent.of(worker)):
             self._tell(owner, worker.worker_id, heartbeat)
 
     def beat_of(self, worker: Worker, fences: Iterable[int]) -> None:
         """The same for these attempts alone: their open calls are signs of their lives."""
-        held = [self._attempts[fence] for fence in fences if fence in worker.lent]
+        held = self._lent.among(worker, fences)
         for owner in dict.fromkeys(attempt.owner for attempt in held):
             keys = tuple(attempt.key for attempt in held if attempt.owner == owner)
             self._tell(owner, worker.worker_id, Heartbeat(running=keys))
 
     def offer_unanswered(self, worker_id: str, fence: int, reason: str) -> bool:
         """Whether the fence is another owner's, who then knows; the fence dies, so a late accept is told to stop."""
-        attempt = self._attempts.get(fence)
+        attempt = self._lent.get(fence)
         if attempt is None:
             return False
         self._stop_worker(attempt)
         self._refuse(attempt.owner, worker_id, attempt.key, reason)
-        self._drop(attempt)
+        self._lent.drop(attempt)
         return True
 
     def not_started(self, worker_id: str, fence: int, reason: str, retry_after_ms: int | None) -> bool:
         """The same for an attempt that has not begun."""
-        attempt = self._attempts.get(fence)
+        attempt = self._lent.get(fence)
         if attempt is None:
             return False
         self._refuse(attempt.owner, worker_id, attempt.key, reason, retry_after_ms)
-        self._drop(attempt)
+        self._lent.drop(attempt)
         return True
 
     def failed(self, fence: int, failure: Failure) -> bool:
         """The same for an attempt that the transport saw fail."""
-        attempt = self._attempts.get(fence)
+        attempt = self._lent.get(fence)
         if attempt is not None:
             self._pass_on(attempt, result_of(attempt.key, "failed", failure))
         return attempt is not None
 
     def settled(self, fence: int) -> bool:
         """The same for a cancelled attempt that is no longer the worker's."""
-        attempt = self._attempts.get(fence)
+        attempt = self._lent.get(fence)
         if attempt is not None and attempt.grace_until is not None:
             self._tell(attempt.owner, attempt.worker_id, result_of(attempt.key, "cancelled"))
-            self._drop(attempt)
+            self._lent.drop(attempt)
         return attempt is not None
 
     def registered(self, worker: Worker, running: Iterable[AttemptKey], *, replaced: bool) -> None:
         """The worker says what it holds: of executions that are not driven here, the owners are looked for."""
         held = {key.fence: key for key in running}
-        for fence in list(worker.lent):
-            if replaced and fence not in held:
-                self._drop(self._attempts[fence])
+        for attempt in self._lent.of(worker):
+            if replaced and attempt.key.fence not in held:
+                self._lent.drop(attempt)
         for fence, key in held.items():
             if fence not in worker.assignments and key.execution_id not in self._owned:
-                self._enter(worker.worker_id, key, None)
-        if any(self._attempts[fence].owner is None for fence in worker.lent):
+                self._lent.enter(worker.worker_id, key, None)
+        if any(attempt.owner is None for attempt in self._lent.of(worker)):
             self._look_soon()
 
     def left(self, worker: Worker) -> None:
-        """The worker's link broke: what it was not told to begin, it need not be asked about any more."""
-        for fence in list(worker.lent):
-            if self._attempts[fence].expires_at is not None:
-                self._drop(self._attempts[fence])
+        """The way to the worker is no more: the offers that went it are void, and their owners ask somebody else."""
+        for attempt in self._lent.of(worker):
+            if not attempt.has_begun:
+                self._refuse(attempt.owner, worker.worker_id, attempt.key, "its link closed before it began")
+                self._lent.drop(attempt)
 
     def moved(self, worker: Worker) -> None:
         """Another replica is the worker's home now, and counts its slots."""
-        for fence in list(worker.lent):
-            self._drop(self._attempts[fence])
+        self.left(worker)
+        for attempt in self._lent.of(worker):
+            self._lent.drop(attempt)
+
+    # ------------------------------------------------------------------------------------------ from this replica
+
+    def disowned(self, worker: Worker, assignment: Assignment) -> None:
+        """This replica may not drive the execution any more. The worker goes on, and keeps the slot until it is known
+        whose the attempt is; if it is this replica's again, `owned` says so. An offer is void under any owner."""
+        if worker.since is None:
+            return
+        key = AttemptKey(
+            execution_id=assignment.execution_id,
+            stage_id=stage_id(assignment.execution_id, assignment.stage),
+            attempt=assignment.attempt,
+            fence=assignment.fence,
+        )
+        if assignment.started_at is None:
+            self._stop(worker, key)
+        elif (attempt := self._lent.enter(worker.worker_id, key, None)) is not None:
+            attempt.grace_until = assignment.grace_until
+            attempt.result, attempt.waiting = assignment.result, assignment.waiting_for_commit
+            self._look_soon()
+
+    def owned(self, execution_id: str) -> None:
+        """This replica drives the execution from now on, and judges what was said of it meanwhile."""
+        for attempt in self._lent:
+            if attempt.key.execution_id == execution_id:
+                self._is_own(attempt)
 
     # -------------------------------------------------------------------------------------------- from the owner
 
     def linked(self, owner: str, link: PeerLink) -> None:
         """The owner can be told: results that wait for it are sent again."""
         self._links[owner] = link
-        for attempt in self._attempts.values():
+        for attempt in self._lent:
             if attempt.owner == owner and attempt.result is not None:
                 self._pass_on(attempt, attempt.result)
 
@@ -188,10 +216,10 @@ class Relay:
         if self._links.get(owner) is not link:
             return
         del self._links[owner]
-        for attempt in list(self._attempts.values()):
-            if attempt.owner == owner and attempt.expires_at is not None:
+        for attempt in self._lent:
+            if attempt.owner == owner and not attempt.has_begun:
                 self._stop_worker(attempt)
-                self._drop(attempt)
+                self._lent.drop(attempt)
 
     def to_worker(self, owner: str, worker_id: str, packet: OrchestratorPacket) -> None:
         """What the owner says to the worker."""
@@ -202,12 +230,12 @@ class Relay:
                 self._process(owner, worker_id, packet)
             case Cancel():
                 self._cancel(owner, worker_id, packet)
-            case Ack() if (attempt := self._attempts.get(packet.fence)) is not None:
+            case Ack() if (attempt := self._lent.get(packet.fence)) is not None:
                 self._answer(attempt, packet.status == "committed")
 
     def _offer(self, owner: str, worker_id: str, offer: Offer) -> None:
         refusal = self._refusal(owner, worker_id, offer)
-        attempt = None if refusal else self._enter(worker_id, offer, owner)
+        attempt = None if refusal else self._lent.enter(worker_id, offer, owner)
         if attempt is None:
             self._refuse(owner, worker_id, offer, refusal or "it speaks of too many attempts")
             return
@@ -231,10 +259,14 @@ class Relay:
         return None
 
     def _process(self, owner: str, worker_id: str, process: Process) -> None:
-        attempt, worker = self._attempts.get(process.fence), self._fleet.get(worker_id)
+        """Begin; or go on, under an owner that has taken the execution over."""
+        attempt, worker = self._lent.get(process.fence), self._fleet.get(worker_id)
+        if worker is not None and process.fence in worker.assignments:
+            # Two take it for theirs. Whichever of them is deposed will notice soon.
+            return
         if attempt is None and worker is not None and worker.is_at_home and worker.url is not None:
             # The call that carried it died with the worker's former home: it is made again from here.
-            attempt = self._enter(worker_id, process, owner)
+            attempt = self._lent.enter(worker_id, process, owner)
         if attempt is None or worker is None:
             self._refuse(owner, worker_id, process, f"no accepted offer with this fence is held at {self._replica_id}")
             return
@@ -245,7 +277,7 @@ class Relay:
             self._send(attempt, process)
 
     def _cancel(self, owner: str, worker_id: str, cancel: Cancel) -> None:
-        attempt = self._attempts.get(cancel.fence)
+        attempt = self._lent.get(cancel.fence)
         if attempt is None:
             if cancel.reason != "stale":
                 # Not held, so it does not run: that is all the owner waits to hear.
@@ -253,7 +285,7 @@ class Relay:
             return
         self._send(attempt, cancel)
         if cancel.reason == "stale":
-            self._drop(attempt)
+            self._lent.drop(attempt)
         else:
             attempt.grace_until = self._clock.monotonic() + self._pace.cancel_grace
 
@@ -261,23 +293,23 @@ class Relay:
 
     async def look(self) -> None:
         """Ask the database about every attempt that is in doubt; raises one of `UNAVAILABLE`."""
-        for attempt in list(self._attempts.values()):
-            if self._attempts.get(attempt.key.fence) is attempt and self._is_in_doubt(attempt):
+        for attempt in self._lent:
+            if self._lent.holds(attempt) and self._is_in_doubt(attempt):
                 key = attempt.key
                 name = stage_name(key.execution_id, key.stage_id) or ""
                 where = await self._executions.whereabouts(key.execution_id, name, key.fence)
-                if self._attempts.get(key.fence) is attempt:
+                if self._lent.holds(attempt):
                     self._found(attempt, where)
 
     def _is_in_doubt(self, attempt: Relayed) -> bool:
         now = self._clock.monotonic()
         if attempt.grace_until is not None and attempt.grace_until <= now:
-            self._drop(attempt)
+            self._lent.drop(attempt)
             return False
         if attempt.expires_at is not None:
             if attempt.expires_at <= now:
                 self._stop_worker(attempt)
-                self._drop(attempt)
+                self._lent.drop(attempt)
             return False
         return (
             attempt.owner not in self._links
@@ -298,7 +330,7 @@ class Relay:
     def _is_over(self, attempt: Relayed, where: Whereabouts | None) -> None:
         if attempt.result is None:
             self._stop_worker(attempt)
-            self._drop(attempt)
+            self._lent.drop(attempt)
             return
         taken = where.taken if where is not None else None
         self._answer(attempt, taken is not None and is_repeat(taken, attempt.result))
@@ -308,16 +340,15 @@ class Relay:
         worker = self._fleet.get(attempt.worker_id)
         if attempt.key.execution_id not in self._owned:
             return
-        self._drop(attempt)
-        if worker is None or self.judge is None:
+        self._lent.drop(attempt)
+        if worker is None:
             return
-        if attempt.result is None:
-            if attempt.key.fence not in worker.assignments:
-                self._stop_worker(attempt)
-            return
-        answers: list[Answered | None] = [*attempt.waiting, *([None] if attempt.by_link else [])]
-        for answered in answers:
-            self.judge(worker, attempt.result, answered)
+        if attempt.result is not None:
+            answers: list[Answered | None] = [*attempt.waiting, *([None] if attempt.by_link else [])]
+            for answered in answers:
+                self._answers.result(worker, attempt.result, answered)
+        elif attempt.key.fence not in worker.assignments:
+            self._stop_worker(attempt)
 
     def _look_soon(self) -> None:
         if not self._is_looking:
@@ -332,30 +363,7 @@ class Relay:
         finally:
             self._is_looking = False
 
-    # -------------------------------------------------------------------------------------------------- what is held
-
-    def _enter(self, worker_id: str, key: AttemptKey, owner: str | None) -> Relayed | None:
-        """The attempt with the slot that it takes; None for a worker that speaks of too many."""
-        worker, attempt = self._fleet.get(worker_id), self._attempts.get(key.fence)
-        if attempt is None:
-            if worker is not None and len(worker.lent) >= worker.facts.slots + MOST_BEYOND_SLOTS:
-                return None
-            known = AttemptKey(
-                execution_id=key.execution_id, stage_id=key.stage_id, attempt=key.attempt, fence=key.fence
-            )
-            attempt = self._attempts[key.fence] = Relayed(worker_id, known, owner, self._clock.monotonic())
-        if attempt.worker_id != worker_id:
-            return None
-        if worker is not None and worker.is_at_home:
-            self._fleet.lend(worker, key.fence)
-        return attempt
-
-    def _drop(self, attempt: Relayed) -> None:
-        self._attempts.pop(attempt.key.fence, None)
-        worker = self._fleet.get(attempt.worker_id)
-        if worker is not None:
-            self._fleet.take_back(worker, attempt.key.fence)
-            self._dispatcher.wake()
+    # ------------------------------------------------------------------------------------------------- what is told
 
     def _pass_on(self, attempt: Relayed, packet: Told) -> None:
         if isinstance(packet, Result):
@@ -365,11 +373,11 @@ class Relay:
         if not self._tell(attempt.owner, attempt.worker_id, packet):
             self._look_soon()
         if isinstance(packet, Reject):
-            self._drop(attempt)
+            self._lent.drop(attempt)
 
     def _answer(self, attempt: Relayed, committed: bool) -> None:
         """The result has been dealt with: everyone who waits hears of it."""
-        self._drop(attempt)
+        self._lent.drop(attempt)
         for answered in attempt.waiting:
             answered(committed)
         worker = self._fleet.get(attempt.worker_id)
@@ -378,6 +386,11 @@ class Relay:
 
     def _stop_worker(self, attempt: Relayed) -> None:
         self._send(attempt, stop_of(attempt.key))
+
+    def _stop(self, worker: Worker, key: AttemptKey) -> None:
+        packet = stop_of(key)
+        if worker.link is not None:
+            worker.link.send(packet, packet.encoded())
 
     def _send(self, attempt: Relayed, packet: OrchestratorPacket) -> None:
         worker = self._fleet.get(attempt.worker_id)

@@ -11,8 +11,9 @@ Told = Accept | Reject | Progress | Log | Result
 
 @dataclass(slots=True)
 class Relayed:
-    """One attempt; times are monotonic seconds. `owner` is the replica that is believed to drive its execution, and
-    `expires_at` is set until it was told to begin. `waiting` and `by_link` say who is to hear what became of `result`.
+    """One attempt; times are monotonic seconds. `owner` is the replica that is believed to drive its execution, None
+    until it is found; `expires_at` is set until the worker was told to begin. `waiting` and `by_link` say who is to
+    hear what became of `result`.
     """
 
     worker_id: str
@@ -25,6 +26,11 @@ class Relayed:
     sent_at: float = 0.0
     by_link: bool = False
     waiting: list[Answered] = field(default_factory=list)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the worker was told to begin, as far as is known here."""
+        return self.expires_at is None
 
     def is_meant_by(self, worker_id: str, packet: Told) -> bool:
         """Whether what the worker says of this fence has the right address."""

@@ -77,14 +77,14 @@ class Replica:
         self.journal = Journal(store.open_flushing, store.blobs, clock, failpoints, replica_id, self._abandon)
         self.dispatcher = Dispatcher(self.journal, clock, self.hub, self.fleet, pace)
         self.answers = Answers(self.dispatcher, random, self.executions.whereabouts, tasks)
-        self.relay = Relay(self.dispatcher, self.executions, replica_id, tasks)
-        self.relay.judge = self.answers.result
+        self.relay = Relay(self.dispatcher, self.answers, self.executions, replica_id, tasks)
+        self.dispatcher.disowned = self.relay.disowned
         self.reception = Reception(self.answers, self.relay, self.fleet)
         self.home = Home(
             self.dispatcher, self.answers, self.relay, self.reception, self.registry, reach, ids, replica_id, tasks
         )
         self.probes = Probes(self.dispatcher, self.relay, self.reception, tasks)
-        self.claims = Claims(self.dispatcher, self.home, self.ownership, self.journal, tasks)
+        self.claims = Claims(self.dispatcher, self.home, self.relay, self.ownership, self.journal, tasks)
         self.hints = store.open_hints(clock)
         self.outlook = Outlook(self.dispatcher, self.executions)
         self.guests = Guests(self.dispatcher, self.home, self.answers, self.outlook, tasks)
@@ -101,6 +101,7 @@ class Replica:
         self._told = {hint: asyncio.Event() for hint in Hint}
         self._living = asyncio.Lock()
         self._has_lapsed = False
+        self._swept_at = clock.monotonic()
 
     @property
     def is_alive(self) -> bool:
@@ -164,7 +165,12 @@ class Replica:
         self.dispatcher.hungry.set()
 
     async def _sweep(self) -> None:
-        self.reaper.sweep()
+        # Who stood still, or is dead to the others, did not hear what its workers said: their silence is its own.
+        now = self.clock.monotonic()
+        stood_still = now - self._swept_at >= self.pace.lease / 2
+        self._swept_at = now
+        if self.is_alive and not stood_still:
+            self.reaper.sweep()
 
     async def _live(self) -> None:
         async with self._living:

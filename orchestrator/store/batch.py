@@ -238,7 +238,7 @@ def _estimate(estimate: Amounts) -> str | None:
 
 
 def _losses(stage: Stage) -> str | None:
-    return orjson.dumps([[loss.worker_id, loss.reason] for loss in stage.losses]).decode() if stage.losses else None
+    return orjson.dumps([list(loss) for loss in stage.losses]).decode() if stage.losses else None
 
 
 def _document(value: Any) -> str | None:

@@ -29,6 +29,7 @@ from tests.replicas import (
     a_record,
     a_replica,
     a_request,
+    accept,
     accepting,
     completed,
     final,
@@ -220,9 +221,9 @@ async def test_progress_and_heartbeats_of_a_guest_keep_its_lease_at_the_owner(pa
     guest = pair.owner.fleet.get("w")
     assert guest is not None
     assignment = guest.assignments[process.fence]
-    assignment.lease_until = before = 0.0
+    before = assignment.lease_until or 0.0
     worker.say(Heartbeat(running=(process,)))
-    await until(lambda: assignment.lease_until is not None and assignment.lease_until > before)
+    await until(lambda: (assignment.lease_until or 0.0) > before)
     watcher = pair.owner.hub.watch(execution_id)
     worker.say(Progress(**key_of(process), progress=40.0))
     notices = await watcher.next(20)
@@ -520,3 +521,127 @@ async def first_of(socket: PeerSocket) -> AsyncIterator[bytes]:
     async for frame in socket.frames():
         yield frame
         return
+
+
+async def test_a_new_life_counts_what_its_workers_hold_of_the_life_before_that_somebody_else_took_over(
+    pair: Pair,
+) -> None:
+    worker = await pair.guest(accepting, slots=1)
+    taken_over = await pair.run(replica=pair.home)
+    process = await worker.got(Process)
+    at_home = pair.home.fleet.get("w")
+    assert at_home is not None
+
+    await deposed(pair.home, by=pair.owner)
+    fresh = await pair.run(replica=pair.home)
+    await until(lambda: pair.home.relay.lent(at_home, "replica_1") == 1)
+    offered_meanwhile = worker.offered()
+    worker._script = honest
+    worker.say(completed(process, {"value": 9}))
+    executions = [await final(pair.home, execution_id) for execution_id in (taken_over, fresh)]
+
+    assert offered_meanwhile == [f"{taken_over}.only"]
+    assert [execution.status for execution in executions] == [ExecutionStatus.COMPLETED] * 2
+    assert (executions[0].stages["only"].attempt, executions[0].result) == (1, {"only": {"value": 9}})
+
+
+async def test_a_home_that_finds_an_execution_to_be_anothers_goes_on_counting_its_attempt(pair: Pair) -> None:
+    worker = await pair.guest(accepting, slots=1)
+    execution_id = await pair.run(replica=pair.home)
+    process = await worker.got(Process)
+    at_home = pair.home.fleet.get("w")
+    assert at_home is not None
+
+    pair.home.dispatcher.abandon(execution_id)
+    counted = at_home.facts.free
+    pair.home.journal.epoch_lost.set()
+    worker.say(completed(process, {"value": 9}))
+    execution = await final(pair.home, execution_id)
+    await until(lambda: at_home.facts.free == 1)
+
+    assert counted == 0
+    assert (execution.stages["only"].attempt, execution.result) == (1, {"only": {"value": 9}})
+
+
+async def test_a_result_that_its_home_may_not_commit_any_more_goes_to_who_may_without_being_said_again(
+    pair: Pair,
+) -> None:
+    worker = await pair.guest(accepting, slots=1)
+    execution_id = await pair.run(replica=pair.home)
+    process = await worker.got(Process)
+    await pair.home.journal.drain()
+    async with pair.home._living:
+        await pair.home.ownership.lapse()
+        await pair.owner._live()
+        worker.say(completed(process, {"value": 9}))
+        await pair.home.journal.epoch_lost.wait()
+    execution = await final(pair.owner, execution_id)
+    ack = await worker.got(Ack)
+
+    assert (execution.stages["only"].attempt, execution.result) == (1, {"only": {"value": 9}})
+    assert (ack.fence, ack.status) == (process.fence, "committed")
+
+
+async def test_a_guests_home_learns_from_the_new_owner_that_it_has_taken_an_execution_over(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_away(*_: object) -> None:
+        raise ConnectionRefusedError("the database is away")
+
+    monkeypatch.setattr(pair.home.executions, "whereabouts", is_away)
+    third = await pair.another("replica_3")
+    worker = await pair.guest(accepting, slots=1)
+    await pair.known(third, "w")
+    execution_id = await pair.run()
+    await worker.got(Process)
+    at_home = pair.home.fleet.get("w")
+    assert at_home is not None
+    before = pair.home.relay.lent(at_home, "replica_1")
+
+    await deposed(pair.owner, by=third)
+    await until(lambda: execution_id in third.dispatcher.engine.owned)
+    await until(lambda: pair.home.relay.lent(at_home, "replica_3") == 1)
+
+    assert before == 1
+    assert pair.home.relay.lent(at_home, "replica_1") == 0
+
+
+async def test_what_a_worker_that_started_anew_did_not_bring_along_is_offered_again_as_soon_as_it_is_taken_over(
+    pair: Pair,
+) -> None:
+    worker = await pair.guest(accepting, slots=1)
+    execution_id = await pair.run()
+    process = await worker.got(Process)
+    await pair.owner.journal.drain()
+    pair.exchange.remove("replica_1")
+    reborn = await ScriptedWorker(pair.home, honest, slots=1).join(instance_id="life_2")
+    async with pair.owner._living:
+        await pair.owner.ownership.lapse()
+        await pair.home._live()
+    execution = await final(pair.home, execution_id)
+
+    assert (execution.status, execution.stages["only"].attempt) == (ExecutionStatus.COMPLETED, 1)
+    assert [packet.fence != process.fence for packet in reborn.received if isinstance(packet, Offer)] == [True]
+
+
+async def test_an_answer_to_an_offer_that_came_another_way_begins_nothing(pair: Pair) -> None:
+    worker = await pair.guest(silent, slots=1)
+    await pair.run()
+    offer = await worker.got(Offer)
+    moved = ScriptedWorker(pair.home, silent, slots=1)
+    await moved.join(instance_id="life_1")
+    moved.say(accept(offer))
+    stop = await moved.got(Cancel)
+    again = await moved.got(Offer)
+
+    assert (stop.fence, stop.reason) == (offer.fence, "stale")
+    assert again.fence != offer.fence
+
+
+async def deposed(replica: Replica, by: Replica) -> None:
+    """Its lease is over before it can renew it; it notices, and begins anew when the other has taken over."""
+    await replica.journal.drain()
+    async with replica._living:
+        await replica.ownership.lapse()
+        await by._live()
+    await replica._live()

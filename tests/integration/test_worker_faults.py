@@ -150,6 +150,28 @@ async def test_a_stage_that_kills_every_worker_is_given_up_as_poison_and_no_work
     assert standings == [{"demerit": 0, "offences": {}}] * 4
 
 
+async def test_a_stage_that_is_lost_by_three_different_faults_is_no_poison(database: Database, tmp_path: Path) -> None:
+    async with a_replica(database, tmp_path) as replica:
+        cut_off, silent_one, killed = [ScriptedWorker(replica, accepting, name) for name in ("a", "b", "c")]
+        execution_id = await run(replica, database, STUBBORN)
+        await cut_off.join()
+        await cut_off.got(Process)
+        cut_off.leave()
+        await silent_one.join()
+        await silent_one.got(Process)
+        await killed.join()
+        await killed.got(Process)
+        await cut_off.join()
+        await killed.join(instance_id="life_2")
+        await ScriptedWorker(replica, honest, "d").join()
+        execution = await final(replica, execution_id)
+
+    stage = execution.stages["only"]
+    assert execution.status is ExecutionStatus.COMPLETED
+    assert stage.worker_id == "d"
+    assert {loss.worker_id for loss in stage.losses} >= set("abc")
+
+
 async def test_a_worker_that_is_started_again_and_again_is_left_alone_for_a_while_and_then_asked(
     database: Database, tmp_path: Path
 ) -> None:

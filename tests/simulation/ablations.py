@@ -15,6 +15,7 @@ from orchestrator.core.draft import Draft
 from orchestrator.core.stage import StageStatus
 from orchestrator.dispatch.answers import Answers
 from orchestrator.dispatch.commands import Commands
+from orchestrator.dispatch.dispatcher import Dispatcher
 from orchestrator.dispatch.fleet import Fleet
 from orchestrator.dispatch.reaper import Reaper
 from orchestrator.dispatch.watch import Hub
@@ -73,6 +74,15 @@ def slots_are_never_debited(original: Method) -> Method:
     return take
 
 
+def slots_end_with_a_life(original: Method) -> Method:
+    """Whatever a replica may not judge any more, it does not count either."""
+
+    def disown(self: Dispatcher, worker: Any, assignment: Any) -> None:
+        self.free(worker, assignment.fence)
+
+    return disown
+
+
 def tries_never_end(original: Method) -> Method:
     def fail_attempt(self: Draft, stage: Any, failure: Any, jitter: float) -> None:
         if failure.retryable and self.ending is None:
@@ -107,6 +117,7 @@ ABLATIONS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
     "idempotency-key": partial(replaced, Commands, "_submit", keys_are_forgotten),
     "reaper": partial(replaced, Reaper, "sweep", nothing_is_swept),
     "slot-limit": partial(replaced, Fleet, "take", slots_are_never_debited),
+    "slots-across-lives": partial(replaced, Dispatcher, "_disown", slots_end_with_a_life),
     "retry-cap": partial(replaced, Draft, "fail_attempt", tries_never_end),
     "durable-before-ack": partial(replaced, Journal, "note", told_before_it_is_durable),
     "watch-elsewhere": partial(replaced, Hub, "stands_at", nobody_looks_elsewhere),

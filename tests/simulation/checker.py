@@ -1,11 +1,11 @@
 """The invariants, checked at every commit and at every packet, and once more at the end.
 
 The checker sees what the database holds and what crosses the network, and asks the orchestrator's memory for nothing
-but its slots and its order of work.
+but its slots, its order of work, and which attempts it goes by before that is durable.
 """
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,6 +66,7 @@ class Checker:
     settled: set[tuple[str, str, int]] = field(default_factory=set)
     """Execution, stage and fence of every result that is durable."""
     commits: dict[StageKey, int] = field(default_factory=dict)
+    replicas: "Mapping[str, ReplicaProcess]" = field(default_factory=dict)
     _executions: dict[str, Row] = field(default_factory=dict)
     _stages: dict[StageKey, Row] = field(default_factory=dict)
 
@@ -166,6 +167,30 @@ class Checker:
         row = self.tables.stages.get(key)
         if (*key, told.fence) not in self.settled and (row is None or row["attempt"] <= self.attempts[told.fence]):
             self.violate("durable before acked", f"{told.stage_id} under fence {told.fence}")
+
+    def reached(self, worker_id: str, offer: Offer, at_work: Iterable[Offer]) -> None:
+        """The worker gets an offer while it works at these: of the attempts that count, no more than its slots."""
+        if not self._counts(offer):
+            return
+        counting = [other.fence for other in at_work if other.fence != offer.fence and self._counts(other)]
+        if len(counting) >= self.slots[worker_id]:
+            self.violate("I6", f"{worker_id} works at {counting} and is offered {offer.stage_id} under {offer.fence}")
+
+    def _counts(self, offer: Offer) -> bool:
+        """Whether whoever drives the execution goes by this attempt; between two owners, what is durable says so."""
+        name = stage_name(offer.execution_id, offer.stage_id) or ""
+        row = self.tables.executions.get(offer.execution_id)
+        process = None if row is None else self.replicas.get(row["owner"] or "")
+        if row is None or process is None:
+            return False
+        replica = process.replica
+        if replica is not None and replica.ownership.epoch == row["owner_epoch"]:
+            record = replica.dispatcher.engine.owned.get(offer.execution_id)
+            if record is not None:
+                stage = record.execution.stages[name]
+                return (stage.fence, stage.status) in [(offer.fence, "offered"), (offer.fence, "running")]
+        durable = self.tables.stages.get((offer.execution_id, name))
+        return durable is not None and durable["fence"] == offer.fence and durable["status"] in ("offered", "running")
 
     def offered(self, worker_id: str, offer: Offer) -> None:
         """The owner of the execution sends an offer, to the worker or to another replica that is its home."""

@@ -54,6 +54,14 @@ class Server:
         self._world.fire(Fault.SLOW, f"{seconds:.1f} s")
         self._slow_until = self._world.loop.time() + seconds
 
+    def depose(self, replica_id: str, by: str) -> None:
+        """The lease of a replica is over before it can renew it, and another one is there to see it."""
+        replica = self.tables.replicas.get(replica_id)
+        if replica is not None:
+            self._world.fire(Fault.DEPOSED, replica_id, "by", by)
+            self.tables.lapse(replica_id, replica.epoch)
+            self.tables.depose(by)
+
     def heal(self) -> None:
         self._away_until = self._slow_until = 0.0
         self._refuses = None

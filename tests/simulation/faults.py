@@ -11,6 +11,7 @@ class Fault(StrEnum):
     KILL = "SIGKILL orchestrator, idle or mid-transaction"
     KILL_BEFORE_REPLY = "SIGKILL between COMMIT and HTTP reply"
     STOP = "SIGSTOP orchestrator beyond lease, SIGCONT"
+    DEPOSED = "epoch raised by a peer, while its replica lives"
     TERM = "SIGTERM"
     WORKER_BEFORE_ACCEPT = "worker killed before accept"
     WORKER_AFTER_ACCEPT = "worker killed after accept"

@@ -125,12 +125,13 @@ class _Cluster:
         self.world = world
         chance = world.chance.stream("cluster")
         versions: dict[Version, Template] = {(CLIENT, name, 1): template for name, template in TEMPLATES.items()}
-        tempers = [Temper.HONEST, *chance.sample(list(Temper), 5)]
+        tempers = [Temper.HONEST, *chance.sample(list(Temper), chance.randint(1, 5))]
         slots = {f"worker_{number}": chance.randint(1, 3) for number in range(len(tempers))}
         self.tables = Tables(world.loop.time)
         self.checker = Checker(world, self.tables, versions, slots)
         self.tables.witness = self.checker
         self.network = Network(world, self.checker)
+        self.checker.replicas = self.network.replicas
         server, blobs, ids = Server(world, self.tables), MemoryBlobs(), CountedIds()
         self.replicas = [
             ReplicaProcess(world, f"replica_{number}", self.network, server, versions, blobs, ids)

@@ -41,13 +41,15 @@ class Storm:
         lease = self._world.pace.lease
         chance, server = self._chance, self._server
         replica, worker = chance.choice(self._replicas), chance.choice(self._workers)
-        neighbour = chance.choice([one.name for one in self._replicas if one is not replica] or [worker.worker_id])
+        peers = [one.name for one in self._replicas if one is not replica]
+        neighbour = chance.choice(peers or [worker.worker_id])
         seconds = 0.2 + 2.5 * chance.random()
         return (
             replica.kill,
             lambda: replica.kill_at("journal.before_flush"),
             lambda: replica.kill_at("journal.after_flush"),
             lambda: replica.stall(lease * (0.5 + 1.5 * chance.random())),
+            (lambda: server.depose(replica.name, neighbour)) if peers else replica.kill,
             replica.terminate,
             replica.skew_clock,
             self._restart_fleet,

@@ -361,3 +361,46 @@ def test_a_stage_that_began_before_its_submission_was_durable_is_stored_with_its
         assert seen[-1] == (1, 1)
 
     play(scenario)
+
+
+def test_a_slot_that_a_flush_frees_is_free_at_a_worker_that_has_registered_again_meanwhile() -> None:
+    async def scenario(bench: Bench) -> None:
+        wire = FrailWire()
+        replica = await bench.replica(wire)
+        worker = await ScriptedWorker(replica, accepting, slots=1).join()
+        for _ in range(2):
+            await replica.commands.execute(a_request(SINGLE_TEMPLATE))
+        process = await worker.got(Process)
+        await bench.passes(1)
+        flushes = wire.gates["flush"] = asyncio.Event()
+
+        worker.say(completed(process, {"value": 2}))
+        await bench.passes(0.1)
+        await worker.join(running=(process,))
+        flushes.set()
+        await worker.got(Offer, 2)
+        known = replica.fleet.get("w")
+
+        assert known is not None
+        assert known.facts.free == 0
+
+    play(scenario)
+
+
+def test_a_replica_without_a_lease_takes_no_attempt_for_lost() -> None:
+    async def scenario(bench: Bench) -> None:
+        wire = FrailWire()
+        replica = await bench.replica(wire)
+        worker = await ScriptedWorker(replica, accepting).join()
+        queued = await replica.commands.execute(a_request(SINGLE_TEMPLATE))
+        process = await worker.got(Process)
+        wire.broken |= {"renew", "register"}
+        await bench.passes(3 * bench.world.pace.lease)
+        wire.broken.clear()
+        worker.say(completed(process, {"value": 2}))
+        execution = await final(replica, queued.execution_id)
+
+        assert (execution.stages["only"].attempt, execution.stages["only"].losses) == (1, ())
+        assert execution.stages["only"].result == {"value": 2}
+
+    play(scenario)

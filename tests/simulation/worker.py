@@ -160,6 +160,8 @@ class SimulatedWorker(WorkerProcess):
                 self._is_draining = True
 
     def _offered(self, offer: Offer) -> None:
+        at_work = [held.offer for held in self.held.values() if held.is_running]
+        self._network.checker.reached(self.worker_id, offer, at_work)
         if self._misbehaves(Temper.CRASHING, 0.12):
             self.crash(Fault.WORKER_BEFORE_ACCEPT)
             return

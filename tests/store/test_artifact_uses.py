@@ -139,7 +139,7 @@ async def test_what_a_stage_was_lost_with_comes_back_whole(desk: Desk, database:
     record = a_record(await published(database))
     await desk.submit(record)
     take_up(record)
-    losses = (Loss("w1", "was silent"), Loss("w2", 'said "stop"'))
+    losses = (Loss("w1", "was silent"), Loss("w2", 'said "stop"', "life_2"))
     record.execution.stages["one"] = Stage("one", StageStatus.READY, attempt=3, losses=losses)
 
     await desk.changed(record, "one")

@@ -311,7 +311,9 @@ class Storm:
         return self._clock.now().timestamp()
 
     def _wound_links(self, planned: Planned, links: Sequence[str], event: str) -> None:
-        self.wounds += [Wound(planned.do, link, self._now(), event=event, link=link) for link in links]
+        """Those whose orchestrator runs: one that is being killed or ended has its own wound, and this path no end."""
+        running = [link for link in links if not self._locks[link.rpartition("-of-")[2]].locked()]
+        self.wounds += [Wound(planned.do, link, self._now(), event=event, link=link) for link in running]
 
     def _wound_database(self, planned: Planned) -> None:
         """The ways of the orchestrators to it; of one that the storm keeps down nothing can come back."""

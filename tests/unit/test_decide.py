@@ -53,6 +53,17 @@ def test_taking_up_a_fresh_execution_sets_its_first_stages_going() -> None:
     assert execution.status is ExecutionStatus.QUEUED
 
 
+def test_what_a_former_owner_had_offered_is_offered_anew_and_what_it_had_begun_goes_on() -> None:
+    execution = an_execution(a_template("a", "b"))
+    happen(execution, Owned(), Offered("a", 7, "w"), Accepted("a", 7), Offered("b", 8, "w"))
+
+    [step] = happen(execution, Owned())
+
+    assert step.effects == (Enqueue("b"),)
+    assert step.stages == (Stage("b", StageStatus.READY, offer_round=1),)
+    assert (execution.stages["a"].status, execution.stages["a"].fence) == (StageStatus.RUNNING, 7)
+
+
 def test_an_accepted_offer_begins_the_execution_and_is_to_be_processed() -> None:
     execution = an_execution()
 
