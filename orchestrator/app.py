@@ -47,6 +47,7 @@ from orchestrator.store.blobs import Blobs, ObjectBlobs, UnusableUrl
 from orchestrator.store.breaker import Breaker
 from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
 from orchestrator.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from orchestrator.store.private_file import write_private
 from orchestrator.store.retention import Retention
 from orchestrator.store.store import postgres_store
 from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
@@ -379,6 +380,5 @@ def _replica_name(data_dir: Path, fresh: str) -> Iterator[str]:
 
 
 def _write_address(data_dir: Path, url: str) -> None:
-    """Tell the command line where this system is."""
-    path = data_dir / "orchestrator.json"
-    path.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
+    """Tell the command line where this system is; whoever looks finds all of it or nothing."""
+    write_private(data_dir / "orchestrator.json", orjson.dumps({"url": url, "pid": os.getpid()}))
