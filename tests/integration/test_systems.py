@@ -72,7 +72,7 @@ async def test_a_system_that_stood_still_beyond_its_lease_changes_nothing_when_i
 ) -> None:
     async with two_systems(tmp_path, dsn) as (one, two):
         ids = [await one.execute("naps", {"ms": 300}) for _ in range(20)]
-        await one.reached(ids[0], lambda document: document["stages"][0]["status"] == "running", PATIENCE)
+        await one.reached(ids[0], lambda document: document["startedAt"] is not None, PATIENCE)
         assert one.process is not None
         one.process.stall()
         try:
