@@ -167,7 +167,14 @@ PROVOKED_BY: Final[Mapping[Sometimes, Fault]] = {
 }
 """What only one fault brings about: a storm without it does not have to show it."""
 
-UNHURRIED: Final = frozenset({Sometimes.EVERY_LIE_NOTED, Sometimes.ANOTHER_TENANT_REFUSED, Sometimes.RESUMED_STREAM})
+UNHURRIED: Final = frozenset(
+    {
+        Sometimes.EVERY_LIE_NOTED,
+        Sometimes.ANOTHER_TENANT_REFUSED,
+        Sometimes.RESUMED_STREAM,
+        Sometimes.LARGE_PAYLOAD,
+    }
+)
 """What chance brings about in a while, and nothing can be done to hurry it."""
 
 UNHURRIED_S: Final = 60.0
