@@ -119,7 +119,7 @@ SPACING_S: Final[Mapping[Lane, float]] = {
     Lane.CLIENTS: 4.0,
 }
 
-ESSENTIAL: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 2, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 3}
+ESSENTIAL: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 3, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 3}
 """How many of a lane's faults, from its first on, even the shortest storm has."""
 
 LEAST: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 4, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 4}
