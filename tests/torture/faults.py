@@ -119,7 +119,7 @@ SPACING_S: Final[Mapping[Lane, float]] = {
     Lane.CLIENTS: 4.0,
 }
 
-ESSENTIAL: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 2, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 3}
+ESSENTIAL: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 3, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 3}
 """How many of a lane's faults, from its first on, even the shortest storm has."""
 
 LEAST: Final[Mapping[Lane, int]] = {Lane.SYSTEM: 4, Lane.WORKERS: 5, Lane.NETWORK: 10, Lane.CLIENTS: 4}
@@ -167,7 +167,14 @@ PROVOKED_BY: Final[Mapping[Sometimes, Fault]] = {
 }
 """What only one fault brings about: a storm without it does not have to show it."""
 
-UNHURRIED: Final = frozenset({Sometimes.EVERY_LIE_NOTED, Sometimes.ANOTHER_TENANT_REFUSED, Sometimes.RESUMED_STREAM})
+UNHURRIED: Final = frozenset(
+    {
+        Sometimes.EVERY_LIE_NOTED,
+        Sometimes.ANOTHER_TENANT_REFUSED,
+        Sometimes.RESUMED_STREAM,
+        Sometimes.LARGE_PAYLOAD,
+    }
+)
 """What chance brings about in a while, and nothing can be done to hurry it."""
 
 UNHURRIED_S: Final = 60.0
