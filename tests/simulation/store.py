@@ -381,6 +381,7 @@ class SimulatedRegistry:
             "display_name": registration.display_name,
             "version": registration.version,
             "url": registration.url,
+            "packet_arrays": registration.packet_arrays,
             "capabilities": registration.capabilities,
             "slots": registration.max_concurrent_executions,
             "labels": registration.labels,
