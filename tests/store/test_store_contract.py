@@ -607,6 +607,20 @@ def a_worker(worker_id: str = "w", url: str | None = None) -> Registration:
     return Registration(worker_id=worker_id, url=url, capabilities=("work",), max_concurrent_executions=2)
 
 
+async def test_how_a_worker_is_called_is_kept_and_changes_with_its_registration(replica: Replica) -> None:
+    registry = replica.store.registry
+    single = a_worker(url="http://worker.example")
+    await registry.register(single.model_copy(update={"packet_arrays": True}), "life_1", "replica_1")
+    [in_arrays] = await registry.list()
+    await registry.register(single, "life_1", "replica_1")
+    [one_by_one] = await registry.list()
+
+    assert [(row.url, row.packet_arrays) for row in (in_arrays, one_by_one)] == [
+        ("http://worker.example", True),
+        ("http://worker.example", False),
+    ]
+
+
 async def test_registering_again_refreshes_and_another_life_replaces(replica: Replica, other: Replica) -> None:
     registry = replica.store.registry
     await registry.register(a_worker(), "life_1", "replica_1")
