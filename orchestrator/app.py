@@ -47,7 +47,6 @@ from orchestrator.store.blobs import Blobs, ObjectBlobs, UnusableUrl
 from orchestrator.store.breaker import Breaker
 from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
 from orchestrator.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from orchestrator.store.private_file import write_private
 from orchestrator.store.retention import Retention
 from orchestrator.store.store import postgres_store
 from orchestrator.store.templates import SHIPPED, Templates, UnknownTemplate
