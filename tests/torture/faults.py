@@ -169,6 +169,7 @@ PROVOKED_BY: Final[Mapping[Sometimes, Fault]] = {
 
 UNHURRIED: Final = frozenset(
     {
+        Sometimes.READOPTED,
         Sometimes.EVERY_LIE_NOTED,
         Sometimes.ANOTHER_TENANT_REFUSED,
         Sometimes.RESUMED_STREAM,
