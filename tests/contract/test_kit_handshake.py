@@ -119,6 +119,7 @@ async def test_a_worker_registers_with_all_that_it_is(orchestrator: Orchestrator
         "version": "1.0",
         "url": None,
         "max_concurrent_executions": 4,
+        "packet_arrays": False,
         "running": (),
         "labels": {},
         "resources": {},

@@ -112,7 +112,7 @@ async def test_what_runs_of_an_execution_whose_stage_result_is_lost_is_stopped_a
         execution = await ended(second, execution_id)
 
     assert execution.error.message.startswith("the result of its stage one is lost: the artifact ")
-    assert {packet.type for packet in again.received} == {"cancel", "ack"}
+    assert {packet.type for packet in again.received} == {"process", "cancel", "ack"}
     assert [stage.status.value for stage in execution.stages.values()] == ["completed", "cancelled"]
 
 

@@ -5,16 +5,17 @@ import secrets
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.simulation.faults import Fault
 from tests.simulation.simulation import simulate
 
-FIXED_SEEDS = (204, *range(1, 121))
+FIXED_SEEDS: Final[Sequence[int]] = (204, *range(1, 121))
 """The first is one of the few in which slots are lost with the life of who gave them, where nothing prevents it."""
 FAULTS_A_SEED = 30
 ROOT = Path(__file__).parents[2]

@@ -1,7 +1,7 @@
 """The ablations of the simulation: each safeguard taken away, and the seed that missed it."""
 
 from tests.simulation.ablations import ABLATIONS
-from tests.simulation.simulation import simulate
+from tests.simulation.exploration import simulated
 from tests.simulation.test_simulation import FIXED_SEEDS
 
 
@@ -14,8 +14,4 @@ def caught() -> dict[str, int | None]:
 
 
 def _first_seed(name: str) -> int | None:
-    for seed in FIXED_SEEDS:
-        with ABLATIONS[name]():
-            if simulate(seed).violations:
-                return seed
-    return None
+    return next((seed for seed in FIXED_SEEDS if simulated(name, seed).violations), None)

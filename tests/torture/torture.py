@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
+from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
 from orchestrator.client import BatonClient
 from orchestrator.core.seams import Clock
@@ -118,7 +119,7 @@ class Torture:
         """The triggers in the database, the second tenant, each tenant's templates in the orchestrator."""
         connection = await self._deployment.postgres.connect()
         for source in ("audit.sql", "storage.sql"):
-            await connection.execute(files("tests.torture").joinpath(source).read_text(encoding="utf-8"))
+            await _execute(connection, files("tests.torture").joinpath(source).read_text(encoding="utf-8"))
         await connection.close()
         database = Database(self._deployment.postgres.dsn)
         await database.open()
@@ -194,6 +195,12 @@ _UNFINISHED: Final = """
 SELECT e.execution_id, e.status, c.name AS tenant FROM pipeline_executions AS e JOIN clients AS c USING (client_id)
 WHERE e.status NOT IN ('completed', 'failed', 'cancelled')
 """
+
+
+@retry(retry=retry_if_exception_type(asyncpg.DeadlockDetectedError), stop=stop_after_attempt(10), reraise=True)
+async def _execute(connection: asyncpg.Connection, script: str) -> None:
+    """Carry out a script in one transaction. The orchestrators are at work, and lock tables in another order."""
+    await connection.execute(script)
 
 
 def planned_storm(seed: int, seconds: float) -> Schedule:
