@@ -14,7 +14,7 @@ import pytest
 from tests.simulation.faults import Fault
 from tests.simulation.simulation import simulate
 
-FIXED_SEEDS = (204, *range(1, 121))
+FIXED_SEEDS: tuple[int, ...] = (204, *range(1, 121))
 """The first is one of the few in which slots are lost with the life of who gave them, where nothing prevents it."""
 FAULTS_A_SEED = 30
 ROOT = Path(__file__).parents[2]

@@ -1,20 +1,20 @@
-"""The ablations of the simulation, as far as there are any: each safeguard taken away, and the seed that missed it."""
-
-from typing import Final
+"""The ablations of the simulation: each safeguard taken away, and the seed that missed it."""
 
 from tests.simulation.ablations import ABLATIONS
 from tests.simulation.simulation import simulate
-
-_MOST_SEEDS: Final = 50
+from tests.simulation.test_simulation import FIXED_SEEDS
 
 
 def caught() -> dict[str, int | None]:
-    """By name: the first seed under which the simulation noticed; None if none of the first fifty did."""
+    """By name: the first of the fixed seeds under which the simulation noticed; None if none did.
+
+    With every safeguard in its place none of these seeds breaks anything: the suite sees to it.
+    """
     return {name: _first_seed(name) for name in sorted(ABLATIONS)}
 
 
 def _first_seed(name: str) -> int | None:
-    for seed in range(1, _MOST_SEEDS + 1):
+    for seed in FIXED_SEEDS:
         with ABLATIONS[name]():
             if simulate(seed).violations:
                 return seed
