@@ -169,6 +169,9 @@ PROVOKED_BY: Final[Mapping[Sometimes, Fault]] = {
 
 UNHURRIED: Final = frozenset(
     {
+        # Whoever could take over may be down as well, or PostgreSQL, in a storm of seconds.
+        Sometimes.TAKEOVER,
+        Sometimes.STALLED_OWNER,
         Sometimes.READOPTED,
         Sometimes.EVERY_LIE_NOTED,
         Sometimes.ANOTHER_TENANT_REFUSED,
