@@ -125,6 +125,7 @@ class _Partition:
     def __init__(self, journal: Journal, flushing: Flushing) -> None:
         self._journal = journal
         self._flushing = flushing
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._dirty: dict[str, Dirty] = {}
         self._submissions: dict[str, Submission] = {}
         self._outcomes: dict[str, asyncio.Future[Outcome]] = {}
@@ -148,7 +149,9 @@ class _Partition:
         if self.is_stuck:
             # Memory is bounded, and who is told at once can go elsewhere. An id is as good as chance to spread them.
             raise DatabaseAway("the database takes no writes now", 1 + crc32(execution_id.encode()) % 1000 / 500)
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        # Asked once: before Python 3.12 each question is a call of the kernel.
+        self._loop = self._loop or asyncio.get_running_loop()
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._submissions[execution_id] = submission
         self._outcomes[execution_id] = outcome
         self.wake(urgent=True)
