@@ -168,8 +168,8 @@ CREATE TABLE stage_executions (
 ) WITH (fillfactor = 85);
 
 -- One row an offer, with its whole conversation: a JSON array of {seq, at, direction, type, body | sha256, bytes}.
--- Its pages are filled up: a row is a fifth of one, so what is spared for an update would not take a second version, and
--- a fifth of the table and of the work of extending it goes.
+-- Its pages are filled up: a row is a fifth of one, so what is spared for an update would not take a second version,
+-- and a fifth of the table and of the work of extending it goes.
 CREATE TABLE handshake_packets (
     execution_id text COLLATE "C" NOT NULL,
     fence        bigint   NOT NULL,
@@ -230,7 +230,8 @@ CREATE TABLE data_references (
 );
 CREATE INDEX references_by_use ON data_references (used_at);
 
--- The one store that has the bytes, by the id that it keeps of itself. `url` is where a replica found it last, for people.
+-- The one store that has the bytes, by the id that it keeps of itself. `url` is where a replica found it last, for
+-- people to read.
 CREATE TABLE artifact_store (
     is_the_one boolean PRIMARY KEY DEFAULT true CHECK (is_the_one),
     store_id   text COLLATE "C" NOT NULL,
@@ -270,7 +271,7 @@ CREATE TABLE worker_registry (
     home         text COLLATE "C",
     draining     boolean     NOT NULL DEFAULT false,
     registered_at timestamptz NOT NULL DEFAULT now(),
-    home_since    timestamptz NOT NULL DEFAULT now(), -- of two replicas that both hold it for theirs, the later is right
+    home_since    timestamptz NOT NULL DEFAULT now(), -- of two replicas that both hold it for theirs the later is right
     seen_at       timestamptz NOT NULL DEFAULT now() -- to the hour: one that was not seen for long is forgotten
 );
 

@@ -50,9 +50,10 @@ RETURNING e.*;
 -- The best n of one action, and no more: without MATERIALIZED the planner may run the LIMITed subquery once per row
 -- and claim the whole queue. SKIP LOCKED lets replicas claim side by side.
 --
--- $4 has a low-water mark for each rank, from 0: for priority 100 what was started, what is fresh, and so on. Below it are only rows that were taken already, which stay in the index for as long as an old snapshot is
--- open; one walk from the front would go over all of them. store/low_water.py says why nothing is passed over. A rank
--- where nothing waits costs a microsecond. The ranks come as the array has them, so the outer LIMIT stops at the best.
+-- $4 has a low-water mark for each rank, from 0: for priority 100 what was started, what is fresh, and so on. Below it
+-- are only rows that were taken already, which stay in the index for as long as an old snapshot is open; one walk from
+-- the front would go over all of them. store/low_water.py says why nothing is passed over. A rank where nothing waits
+-- costs a microsecond. The ranks come as the array has them, so the outer LIMIT stops at the best.
 WITH me AS MATERIALIZED (
     SELECT replica_id, epoch FROM replicas WHERE replica_id = $1 AND epoch = $2 FOR SHARE
 ), c AS MATERIALIZED (

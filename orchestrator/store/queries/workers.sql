@@ -7,7 +7,8 @@ INSERT INTO worker_registry (worker_id, instance_id, display_name, version, url,
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9::json, $10, $11)
 ON CONFLICT (worker_id) DO UPDATE
 SET instance_id = excluded.instance_id, display_name = excluded.display_name, version = excluded.version,
-    url = excluded.url, packet_arrays = excluded.packet_arrays, capabilities = excluded.capabilities, slots = excluded.slots, labels = excluded.labels,
+    url = excluded.url, packet_arrays = excluded.packet_arrays, capabilities = excluded.capabilities,
+    slots = excluded.slots, labels = excluded.labels,
     resources = excluded.resources, home = excluded.home, draining = false, home_since = clock_timestamp(),
     seen_at = now(),
     registered_at = CASE WHEN worker_registry.instance_id = excluded.instance_id
