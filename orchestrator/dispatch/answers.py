@@ -4,13 +4,11 @@ A worker is never trusted: what it says counts only under the fence of the attem
 with `stop`, logged with its ids, and changes nothing.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
 
-from orchestrator.core.amounts import Amounts
 from orchestrator.core.document import stage_id, stage_name
 from orchestrator.core.events import (
     Accepted,
@@ -24,23 +22,20 @@ from orchestrator.core.events import (
 )
 from orchestrator.core.placement import Refusal
 from orchestrator.core.seams import Random
-from orchestrator.core.stage import NOTHING_USED, Life, StageStatus, Usage
+from orchestrator.core.stage import Life, StageStatus
 from orchestrator.core.standing import Offence
 from orchestrator.dispatch.conduct import Conduct, falls
 from orchestrator.dispatch.dispatcher import Dispatcher, ack_of
 from orchestrator.dispatch.fleet import Answered, Assignment, Worker
-from orchestrator.dispatch.settlement import failure_of, is_repeat
+from orchestrator.dispatch.late_results import FindAttempt, LateResults
+from orchestrator.dispatch.settlement import failure_of
 from orchestrator.dispatch.tasks import Tasks
-from orchestrator.store.database import UNAVAILABLE
-from orchestrator.store.executions import Whereabouts
+from orchestrator.dispatch.told_amounts import estimated, used
 from orchestrator.store.record import Conversation, Record
 from protocol.errors import FailureCode, RefusalCode
-from protocol.packets import Accept, Cancel, Failure, Heartbeat, Log, Metrics, Progress, Reject, Result, WorkerPacket
+from protocol.packets import Accept, Cancel, Failure, Heartbeat, Log, Progress, Reject, Result, WorkerPacket
 
 log = structlog.get_logger()
-
-FindAttempt = Callable[[str, str, int], Awaitable[Whereabouts | None]]
-"""Where the database has an attempt: execution id, stage name, fence."""
 
 OF_THE_WORKER = frozenset({RefusalCode.BUSY, RefusalCode.DRAINING})
 """Refusals that speak of the worker's state; the others speak of this one stage."""
@@ -62,10 +57,8 @@ class Answers:
         self._clock = dispatcher.clock
         self._pace = dispatcher.pace
         self._random = random
-        self._find_attempt = find_attempt
-        self._tasks = tasks
         self.conduct = Conduct(dispatcher)
-        """How many results this process has refused."""
+        self.late_results = LateResults(dispatcher.engine.owned, find_attempt, tasks)
 
     def receive(self, worker_id: str, packets: Sequence[WorkerPacket]) -> None:
         worker = self._fleet.get(worker_id)
@@ -245,7 +238,7 @@ class Answers:
         held = self.held(worker, packet.fence, packet.execution_id, packet.stage_id)
         if held is None:
             self.conduct.judge(worker, packet)
-            self.answer_again(packet, answered or partial(self._dispatcher.send_ack, worker, packet), worker)
+            self.late_results.answer(packet, answered or partial(self._dispatcher.send_ack, worker, packet), worker)
             return
         record, assignment = held
         state = record.execution.stages[assignment.stage]
@@ -306,41 +299,6 @@ class Answers:
                 answer(True)
 
         self._engine.apply(record, event, conversation, durable)
-
-    def answer_again(self, packet: Result, answered: Answered, worker: Worker | None = None) -> None:
-        """A result of an attempt that is not held: the same ack if it is the one that was taken, else stale.
-
-        `worker` is who sent it, if it is known.
-        """
-        name = stage_name(packet.execution_id, packet.stage_id) or ""
-        record = self._engine.owned.get(packet.execution_id)
-        if record is not None:
-            state = record.execution.stages.get(name)
-            if state is None or not is_repeat(state, packet):
-                self._refuse_stale(packet, answered, worker)
-                return
-
-        async def look_up() -> None:
-            try:
-                where = await self._find_attempt(packet.execution_id, name, packet.fence)
-            except UNAVAILABLE as error:
-                # Not answered is not refused: the worker keeps the result and sends it again.
-                log.warning("result.unanswered", execution_id=packet.execution_id, error=repr(error))
-                return
-            if where is not None and where.taken is not None and is_repeat(where.taken, packet):
-                answered(True)
-            elif record is None and (where is None or not where.rules):
-                self._refuse_stale(packet, answered, worker)
-            # Else it lives under another owner, or memory has taken it and the database not yet.
-
-        self._tasks.create_task(look_up())
-
-    def _refuse_stale(self, packet: Result, answered: Answered, worker: Worker | None) -> None:
-        key = {"execution_id": packet.execution_id, "stage_id": packet.stage_id, "fence": packet.fence}
-        log.warning("result.stale", **key)
-        if worker is not None:
-            worker.stale_results += 1
-        answered(False)
 
     def _outcome(self, name: str, packet: Result) -> Completed | Failed:
         metrics, usage = packet.metrics.document(), used(packet.metrics)
@@ -431,18 +389,3 @@ class Answers:
             return ()
         conversation.add(record.next_sequence(), self._clock.now(), False, packet.type, packet.encoded())
         return (conversation,)
-
-
-def estimated(packet: Accept) -> Amounts:
-    """What a worker says that the attempt will take."""
-    needs = packet.resource_requirements
-    if needs is None:
-        return Amounts(packet.estimated_completion_ms)
-    return Amounts(packet.estimated_completion_ms, needs.estimated_tokens, needs.cost_usd)
-
-
-def used(metrics: Metrics) -> Usage:
-    """What a worker's metrics say was spent."""
-    if metrics.cost_usd is None and metrics.tokens_used is None:
-        return NOTHING_USED
-    return Usage(metrics.cost_usd or Decimal(0), metrics.tokens_used or 0)

@@ -157,7 +157,7 @@ class Guests:
         elif isinstance(packet, Result):
             known, answered = self._fleet.get(message.worker_id), self._acknowledger(host, message, packet)
             if known is None:
-                self._answers.answer_again(packet, answered)
+                self._answers.late_results.answer(packet, answered)
             else:
                 self._answers.result(known, packet, answered)
         elif worker is not None:

@@ -71,7 +71,7 @@ class Reports:
         if packet.execution_id in self._owned:
             worker = self._fleet.get(worker_id)
             if worker is None:
-                self._answers.answer_again(packet, answered)
+                self._answers.late_results.answer(packet, answered)
             else:
                 self._refuse_lies(worker, packet)
                 self._answers.result(worker, packet, answered)

@@ -549,6 +549,7 @@ async def test_a_home_that_finds_an_execution_to_be_anothers_goes_on_counting_it
     worker = await pair.guest(accepting, slots=1)
     execution_id = await pair.run(replica=pair.home)
     process = await worker.got(Process)
+    await pair.home.journal.drain()
     at_home = pair.home.fleet.get("w")
     assert at_home is not None
 
