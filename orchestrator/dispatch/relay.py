@@ -264,7 +264,7 @@ class Relay:
         if worker is not None and process.fence in worker.assignments:
             # Two take it for theirs. Whichever of them is deposed will notice soon.
             return
-        if attempt is None and worker is not None and worker.is_at_home and worker.url is not None:
+        if attempt is None and worker is not None and self._has_room_for_call(worker):
             # The call that carried it died with the worker's former home: it is made again from here.
             attempt = self._lent.enter(worker_id, process, owner)
         if attempt is None or worker is None:
@@ -275,6 +275,10 @@ class Relay:
             self._pass_on(attempt, attempt.result)
         elif not (isinstance(worker.link, CalledLink) and process.fence in worker.link.open_calls()):
             self._send(attempt, process)
+
+    def _has_room_for_call(self, worker: Worker) -> bool:
+        """Its slots may have gone to others' work before anybody who holds an attempt of it was heard of."""
+        return worker.is_at_home and worker.url is not None and worker.facts.free > 0
 
     def _cancel(self, owner: str, worker_id: str, cancel: Cancel) -> None:
         attempt = self._lent.get(cancel.fence)

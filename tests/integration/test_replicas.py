@@ -363,6 +363,21 @@ async def test_a_report_over_http_may_go_to_any_replica(pair: Pair) -> None:
     assert execution.result == {"only": {"value": 5}}
 
 
+async def test_a_home_makes_no_call_again_that_its_worker_has_no_slot_for(pair: Pair) -> None:
+    worker = await pair.guest(accepting, slots=1)
+    execution_id = await pair.run(replica=pair.home)
+    process = await worker.got(Process)
+    called = pair.home.fleet.get("w")
+    assert called is not None
+    called.url = "http://127.0.0.1:1"
+
+    pair.home.relay.to_worker("replica_1", "w", process.model_copy(update={"fence": process.fence + 1}))
+    worker.say(completed(process, {"value": 1}))
+    await final(pair.home, execution_id)
+
+    assert [packet.fence for packet in worker.received if isinstance(packet, Process)] == [process.fence]
+
+
 async def test_a_better_placed_stage_of_another_owner_gets_the_next_slot(pair: Pair) -> None:
     worker = await pair.guest(accepting, slots=1)
     busy = await pair.run(replica=pair.home)
