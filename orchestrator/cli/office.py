@@ -17,6 +17,7 @@ from orchestrator.accounts.authenticator import Authenticator
 from orchestrator.accounts.email import NotAnAddress, normalised
 from orchestrator.accounts.passwords import Passwords
 from orchestrator.cli.failures import OutOfReach, RefusedHere
+from orchestrator.cli.shared_options import data_dir_option, json_option
 from orchestrator.cli.terminal import Terminal
 from orchestrator.store.accounts import AccountTables, Client, UnknownClient
 from orchestrator.store.database import UNAVAILABLE, Database, DatabaseRefused
@@ -96,16 +97,8 @@ def database_options(command: Callable[Concatenate[OnDatabase, P], None]) -> Cal
         show_envvar=True,
         help="The database.  [default: the embedded one of the data directory]",
     )
-    @click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path),
-        envvar="BATON_DATA_DIR",
-        default=".baton",
-        show_default=True,
-        show_envvar=True,
-        help="The data directory of a `baton up` on this machine.",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output, nothing else.")
+    @data_dir_option
+    @json_option
     @wraps(command)
     def invoke(database_url: str | None, data_dir: Path, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> None:
         command(OnDatabase(database_url or _embedded(data_dir), Terminal(as_json)), *args, **kwargs)

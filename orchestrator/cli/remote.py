@@ -12,6 +12,7 @@ import click
 from orchestrator.call_faults import ApiError, Unreachable
 from orchestrator.cli.connection import DEFAULT_URL, Connection, discover
 from orchestrator.cli.failures import ExitCode, failure
+from orchestrator.cli.shared_options import data_dir_option, json_option
 from orchestrator.cli.terminal import Terminal
 from orchestrator.client import BatonClient
 
@@ -55,16 +56,8 @@ def client_options(command: Callable[Concatenate[Remote, P], None]) -> Callable[
         show_envvar=True,
         help="The client's key.  [default: the one in DATA_DIR/credentials.json]",
     )
-    @click.option(
-        "--data-dir",
-        type=click.Path(path_type=Path),
-        envvar="BATON_DATA_DIR",
-        default=".baton",
-        show_default=True,
-        show_envvar=True,
-        help="The data directory of a `baton up` on this machine.",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on standard output, nothing else.")
+    @data_dir_option
+    @json_option
     @wraps(command)
     def invoke(
         url: str | None, api_key: str | None, data_dir: Path, as_json: bool, *args: P.args, **kwargs: P.kwargs

@@ -1,6 +1,5 @@
 """A worker of the kit that is served by HTTP: arrays of packets both ways, and what becomes of those that go astray."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -9,18 +8,12 @@ import pytest
 
 from protocol.codec import encode_frame
 from protocol.packets import AttemptKey, Packet, Progress, Result
+from tests.contract.gate import Gate
 from tests.contract.orchestrator_double import Http, OrchestratorDouble, ack, cancel, offer, process, serving
 from workers.kit import Context, Worker
 from workers.kit.service import Service
 
 OFFERED = {"executionId": "execution", "stageId": "stage", "fence": 1}
-
-
-class Gate:
-    def __init__(self) -> None:
-        self.entered = asyncio.Event()
-        self.opened = asyncio.Event()
-        self.runs = 0
 
 
 def worker_at(gate: Gate) -> Worker:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from protocol.errors import RefusalCode
 from protocol.packets import Accept, Failure, Log, Progress, Reject, Result
+from tests.contract.gate import Gate
 from tests.contract.orchestrator_double import (
     PATIENT,
     OrchestratorDouble,
@@ -28,17 +29,15 @@ class Text(BaseModel):
     text: str
 
 
-class Gate:
-    """Handlers stop here until the test lets them through."""
+class ThreadsGate(Gate):
+    """Handlers in threads stop here as well until the test lets them through."""
 
     def __init__(self) -> None:
-        self.entered = asyncio.Event()
-        self.opened = asyncio.Event()
+        super().__init__()
         self.threads_entered = threading.Event()
-        self.runs = 0
 
 
-def worker_at(gate: Gate) -> Worker:
+def worker_at(gate: ThreadsGate) -> Worker:
     worker = Worker("tester", version="1.0", slots=4)
 
     @worker.action("shout", estimate=5)
@@ -89,12 +88,12 @@ def worker_at(gate: Gate) -> Worker:
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate()
+def gate() -> ThreadsGate:
+    return ThreadsGate()
 
 
 @pytest.fixture
-async def orchestrator(gate: Gate) -> AsyncIterator[OrchestratorDouble]:
+async def orchestrator(gate: ThreadsGate) -> AsyncIterator[OrchestratorDouble]:
     async with OrchestratorDouble() as double, serving(double, worker_at(gate), timing=PATIENT):
         await double.linked()
         yield double
@@ -225,7 +224,7 @@ async def test_the_same_offer_asked_twice_is_answered_twice_and_takes_one_slot(
 
 
 async def test_a_start_that_comes_twice_runs_once_and_is_answered_again_after_the_end(
-    orchestrator: OrchestratorDouble, gate: Gate
+    orchestrator: OrchestratorDouble, gate: ThreadsGate
 ) -> None:
     orchestrator.acks = False
     given = offer(action="wait")
@@ -239,7 +238,9 @@ async def test_a_start_that_comes_twice_runs_once_and_is_answered_again_after_th
     assert first.result == gate.runs == 1
 
 
-async def test_fifty_offers_at_once_never_get_one_slot_twice(orchestrator: OrchestratorDouble, gate: Gate) -> None:
+async def test_fifty_offers_at_once_never_get_one_slot_twice(
+    orchestrator: OrchestratorDouble, gate: ThreadsGate
+) -> None:
     offers = [offer(f"s{number}", "wait") for number in range(50)]
     await asyncio.gather(*(orchestrator.send(given) for given in offers))
     await orchestrator.until(lambda: len(orchestrator.packets) == 50)
@@ -270,7 +271,7 @@ async def test_a_start_of_an_offer_that_is_not_held_is_refused(orchestrator: Orc
 
 @pytest.mark.parametrize("action", ["wait", "wait_in_thread"])
 async def test_a_cancel_stops_the_handler_and_is_answered_with_a_cancelled_result(
-    orchestrator: OrchestratorDouble, gate: Gate, action: str
+    orchestrator: OrchestratorDouble, gate: ThreadsGate, action: str
 ) -> None:
     given = offer(action=action)
     await orchestrator.started(given)
@@ -286,7 +287,7 @@ async def test_a_cancel_stops_the_handler_and_is_answered_with_a_cancelled_resul
 
 
 async def test_a_cancel_in_the_same_frame_as_the_start_is_not_lost(
-    orchestrator: OrchestratorDouble, gate: Gate
+    orchestrator: OrchestratorDouble, gate: ThreadsGate
 ) -> None:
     given = offer(action="wait")
     await orchestrator.send(given, process(given), cancel(given))
@@ -314,7 +315,7 @@ async def test_a_cancel_of_what_is_not_held_is_answered_all_the_same(orchestrato
 
 
 async def test_a_stale_attempt_stops_frees_its_slot_and_its_result_is_dropped(
-    orchestrator: OrchestratorDouble, gate: Gate
+    orchestrator: OrchestratorDouble, gate: ThreadsGate
 ) -> None:
     stale = offer("stale", "wait")
     await orchestrator.started(stale)
@@ -346,7 +347,7 @@ async def test_a_frame_that_breaks_the_protocol_is_logged_and_the_next_one_is_re
 
 
 async def test_after_a_break_the_worker_registers_as_the_same_instance_with_what_it_holds(
-    orchestrator: OrchestratorDouble, gate: Gate
+    orchestrator: OrchestratorDouble, gate: ThreadsGate
 ) -> None:
     given = offer(action="wait", attempt=2, fence=77)
     await orchestrator.started(given)

@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from protocol.codec import MAX_DOCUMENT_BYTES, MAX_RESULT_BYTES
+from tests.contract.gate import Gate
 from tests.contract.orchestrator_double import HEADERS, QUICK, SECRET, Http, OrchestratorDouble, serving
 from workers.kit import Context, Estimate, Refuse, Worker
 
@@ -19,13 +20,6 @@ from workers.kit import Context, Estimate, Refuse, Worker
 class Topic(BaseModel):
     topic: str
     structure_type: str = "course"
-
-
-class Gate:
-    def __init__(self) -> None:
-        self.entered = asyncio.Event()
-        self.opened = asyncio.Event()
-        self.runs = 0
 
 
 def weigh(given: Topic) -> Estimate:
